@@ -1,0 +1,166 @@
+"""The words every floor shares: what is asked for, what comes back, and who makes it.
+
+Nothing here knows of torch or gradio, so each floor above can be tested without them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""A picture, shape (height, width, 3), sRGB, 0 to 255."""
+
+
+class Stage(StrEnum):
+    """How far a frame is from what was asked for."""
+
+    PREVIEW = "preview"
+    DRAFT = "draft"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image the model looks at, by the SHA-256 of its normalised pixels."""
+
+    digest: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """All that determines a picture. Equal requests give equal pixels on one device and build.
+
+    `width` and `height` are in pixels. `model` is the registry name of the weights.
+    """
+
+    prompt: str
+    seed: int
+    width: int
+    height: int
+    steps: int
+    guidance_scale: float
+    model: str
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one keystroke asks for: the settled picture and its drafts, largest first."""
+
+    request: Request
+    drafts: tuple[Request, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The machinery a frame came from; with the request it makes the same pixels again."""
+
+    revision: str
+    device: str
+    dtype: str
+    build: str
+    path: str = "eager"
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds spent in each part of one render; a cached frame spent none."""
+
+    encode_s: float = 0.0
+    denoise_s: float = 0.0
+    decode_s: float = 0.0
+    cached: bool = False
+
+    @property
+    def render_s(self) -> float:
+        """Seconds from the start of the render to finished pixels."""
+        return self.encode_s + self.denoise_s + self.decode_s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A picture with the request, stage and timings that made it."""
+
+    request: Request
+    stage: Stage
+    pixels: Pixels
+    timings: Timings
+    origin: Origin
+    notes: tuple[str, ...] = ()
+    """Sentences the user should know of this picture, such as that the prompt was cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the loading of a model stands. `fraction` is 0 to 1, or None while unknown."""
+
+    phase: str
+    sentence: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the engine calls while it renders.
+
+    `superseded(steps_done)` is asked before the first step and after each one; once it says True
+    the engine raises `Superseded` and decodes nothing. `preview`, where given, gets one rough
+    picture after the first step.
+    """
+
+    superseded: Callable[[int], bool] = field(default=lambda steps_done: False)
+    preview: Callable[[Frame], None] | None = None
+
+
+class Engine(Protocol):
+    """Turns a request into a frame. Only one thread calls it."""
+
+    @property
+    def origin(self) -> Origin:
+        """The machinery behind this engine's frames."""
+        ...
+
+    def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
+        """Make the picture of `request`.
+
+        Raises `Superseded` when `hooks.superseded` said so between two steps, and `KleinError`
+        with one sentence for the user when the picture cannot be made.
+        """
+        ...
+
+    def has(self, request: Request) -> bool:
+        """Whether `request` is in the frame cache, so that rendering it takes no time."""
+        ...
+
+    def warm_up(self, request: Request) -> None:
+        """Render once so that the first keystroke is as fast as the second."""
+        ...
+
+    def close(self) -> None:
+        """Free the weights and caches."""
+        ...
+
+
+class KleinError(Exception):
+    """A failure the user is told of: `str(error)` is one sentence that names what to do."""
+
+
+class InvalidRequest(KleinError):
+    """Something from outside that cannot become a request; `field` is the part to mend."""
+
+    def __init__(self, field_name: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field_name
+
+
+class EngineFailed(KleinError):
+    """The engine could not load or render."""
+
+
+class Superseded(Exception):
+    """The render was stopped between steps because a newer request waits."""

@@ -1,0 +1,31 @@
+"""Pictures as bytes: what the browser shows while typing, and what is kept."""
+
+import io
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from klein_ui.contract import Pixels
+
+JPEG = "image/jpeg"
+PNG = "image/png"
+DRAFT_QUALITY = 85
+FINAL_QUALITY = 93
+
+
+def jpeg(pixels: Pixels, quality: int) -> bytes:
+    """A JPEG of `pixels`, shape (height, width, 3); colours unsubsampled from quality 90."""
+    out = io.BytesIO()
+    subsampling = "4:4:4" if quality >= 90 else "4:2:0"
+    Image.fromarray(pixels).save(out, "JPEG", quality=quality, subsampling=subsampling)
+    return out.getvalue()
+
+
+def png(pixels: Pixels, texts: dict[str, str]) -> bytes:
+    """A lossless PNG of `pixels` with `texts` as UTF-8 text chunks."""
+    info = PngInfo()
+    for key, text in texts.items():
+        info.add_itxt(key, text)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", pnginfo=info, compress_level=6)
+    return out.getvalue()

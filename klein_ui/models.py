@@ -1,0 +1,158 @@
+"""The registry: one row for each set of weights the app can run."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from klein_ui.contract import EngineFailed
+
+GRID_PX = 16
+"""Pixels a side of one image token: 8 by the VAE, 2 by packing. Sizes are multiples of it."""
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """What the app has to know of a model before it is loaded.
+
+    Sizes are in pixels. `repo` is a hub id or, where `local`, a folder.
+    """
+
+    name: str
+    title: str
+    repo: str
+    revision: str | None
+    local: bool
+    built_in: bool
+    licence: str
+    steps: int
+    max_steps: int
+    guidance_scale: float
+    default_side: int
+    draft_side: int
+    min_side: int
+    max_side: int
+    max_area: int
+    max_references: int
+    text_encoder_out_layers: tuple[int, ...]
+    max_sequence_length: int
+    about: str
+
+    def __post_init__(self) -> None:
+        if self.max_side % GRID_PX or self.default_side % GRID_PX or self.draft_side % GRID_PX:
+            raise ValueError(f"the sides of {self.name} must be multiples of {GRID_PX}")
+
+
+KLEIN_4B = ModelRow(
+    name="klein-4b",
+    title="FLUX.2 [klein] 4B",
+    repo="black-forest-labs/FLUX.2-klein-4B",
+    revision="main",
+    local=False,
+    built_in=False,
+    licence="Apache-2.0",
+    steps=4,
+    max_steps=8,
+    guidance_scale=1.0,
+    default_side=1024,
+    draft_side=512,
+    min_side=128,
+    max_side=2048,
+    max_area=2048 * 1024,
+    max_references=4,
+    text_encoder_out_layers=(9, 18, 27),
+    max_sequence_length=512,
+    about="The 4-step distilled model by Black Forest Labs.",
+)
+
+POSTCARD = ModelRow(
+    name="postcard",
+    title="postcard",
+    repo=str(ASSETS / "postcard"),
+    revision=None,
+    local=True,
+    built_in=True,
+    licence="Apache-2.0",
+    steps=4,
+    max_steps=8,
+    guidance_scale=1.0,
+    default_side=256,
+    draft_side=128,
+    min_side=128,
+    max_side=512,
+    max_area=512 * 512,
+    max_references=4,
+    text_encoder_out_layers=(1, 2, 3),
+    max_sequence_length=128,
+    about="Built-in sketch model, for trying the app; not klein.",
+)
+
+ROWS = (KLEIN_4B, POSTCARD)
+
+FOLDER_NUMBERS = frozenset(
+    {"max_sequence_length", "default_side", "draft_side", "min_side", "max_side", "max_area"}
+)
+"""The numbers that a `klein_ui.json` in a model's folder may set."""
+
+
+def get(name: str) -> ModelRow:
+    """The row called `name`. Raises `EngineFailed` with the known names when there is none."""
+    for row in ROWS:
+        if row.name == name:
+            return row
+    raise EngineFailed(f"There is no model “{name}”; choose one of {', '.join(names())}.")
+
+
+def names() -> tuple[str, ...]:
+    """The registry names, the default for a GPU first."""
+    return tuple(row.name for row in ROWS)
+
+
+def from_folder(folder: Path) -> ModelRow:
+    """A row for a pipeline saved by `save_pretrained`, with klein's defaults.
+
+    A `klein_ui.json` beside the `model_index.json` may set the fields of `FolderLimits`.
+    Raises `EngineFailed`.
+    """
+    if not (folder / "model_index.json").is_file():
+        raise EngineFailed(
+            f"The folder “{folder}” holds no diffusers pipeline; give one with a model_index.json."
+        )
+    own = _overrides(folder / "klein_ui.json")
+    try:
+        return _folder_row(folder, own)
+    except ValueError as error:
+        raise EngineFailed(f"In “{folder / 'klein_ui.json'}” {error}.") from error
+
+
+def _folder_row(folder: Path, own: dict[str, Any]) -> ModelRow:
+    return replace(
+        KLEIN_4B,
+        name=folder.resolve().name,
+        title=folder.resolve().name,
+        repo=str(folder),
+        revision=None,
+        local=True,
+        licence="see the model's card",
+        about="A pipeline from a local folder.",
+        **own,
+    )
+
+
+def _overrides(path: Path) -> dict[str, Any]:
+    """What a folder's own `klein_ui.json` says, checked field by field."""
+    if not path.is_file():
+        return {}
+    sentence = f"“{path}” is not readable as settings of a model; mend or remove it."
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineFailed(sentence) from error
+    if not isinstance(raw, dict) or not set(raw) <= {*FOLDER_NUMBERS, "text_encoder_out_layers"}:
+        raise EngineFailed(sentence)
+    layers = raw.pop("text_encoder_out_layers", None)
+    if not all(type(value) is int and value > 0 for value in (*raw.values(), *(layers or ()))):
+        raise EngineFailed(sentence)
+    return raw if layers is None else {**raw, "text_encoder_out_layers": tuple(layers)}

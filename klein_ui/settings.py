@@ -1,0 +1,180 @@
+"""Frozen settings; the only reader of command-line flags and of the environment."""
+
+import argparse
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ENV_PREFIX = "KLEIN_"
+DEVICES = ("auto", "cuda", "mps", "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this process runs. Every field is a flag and an environment variable."""
+
+    host: str
+    port: int
+    model: str
+    revision: str | None
+    device: str
+    data_dir: Path
+    settle_ms: int
+    grace_ms: int
+    staleness_ms: int
+    cache_mb: int
+    mcp: bool
+    space: bool
+    """Whether this is a Hugging Face Space, where a proxy stands in front."""
+
+
+def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settings:
+    """Flags first, then the environment, then the defaults.
+
+    A wrong value ends the process with one sentence on standard error and status 2, as
+    `argparse` does.
+    """
+    parser = _parser(environ)
+    chosen = parser.parse_args(list(argv))
+    return Settings(
+        host=chosen.host,
+        port=chosen.port,
+        model=chosen.model,
+        revision=chosen.revision,
+        device=chosen.device,
+        data_dir=chosen.data_dir,
+        settle_ms=chosen.settle_ms,
+        grace_ms=chosen.grace_ms,
+        staleness_ms=chosen.staleness_ms,
+        cache_mb=chosen.cache_mb,
+        mcp=chosen.mcp,
+        space=bool(environ.get("SPACE_ID")),
+    )
+
+
+def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description="Klein Live: type, and the picture follows every letter.",
+        epilog=(
+            "Each flag may also come from the environment: --data-dir is "
+            f"{ENV_PREFIX}DATA_DIR. A flag wins."
+        ),
+    )
+
+    def add(flag: str, fallback: str | None, **rest: Any) -> None:
+        name = ENV_PREFIX + flag.strip("-").replace("-", "_").upper()
+        # A default that is text goes through `type`, so a wrong variable is refused like a flag.
+        parser.add_argument(flag, default=environ.get(name) or fallback, **rest)
+
+    add(
+        "--host",
+        environ.get("GRADIO_SERVER_NAME") or "127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen on (default: %(default)s, this machine only)",
+    )
+    add(
+        "--port",
+        environ.get("GRADIO_SERVER_PORT") or "7860",
+        type=_number("a port", 1, 65535),
+        metavar="NUMBER",
+        help="port to listen on (default: %(default)s)",
+    )
+    add(
+        "--model",
+        "auto",
+        metavar="NAME|FOLDER",
+        help="klein-4b, postcard, or the folder of a saved pipeline "
+        "(default: klein-4b with a CUDA device, else the built-in postcard)",
+    )
+    add(
+        "--revision",
+        None,
+        metavar="SHA",
+        help="hub revision of the weights (default: the registry's)",
+    )
+    add(
+        "--device",
+        "auto",
+        type=_device,
+        metavar="|".join(DEVICES),
+        help="where to run (default: the best there is)",
+    )
+    add(
+        "--data-dir",
+        str(Path.home() / ".klein-live"),
+        type=_folder,
+        metavar="FOLDER",
+        help="where pictures and boards are kept (default: %(default)s)",
+    )
+    add(
+        "--settle-ms",
+        "300",
+        type=_number("milliseconds", 50, 5000),
+        metavar="MS",
+        help="pause in typing after which the full-size picture is made (default: %(default)s)",
+    )
+    add(
+        "--grace-ms",
+        "250",
+        type=_number("milliseconds", 0, 250),
+        metavar="MS",
+        help="longest wait for the next letter before a slow model starts on this one; "
+        "0 never waits (default: %(default)s)",
+    )
+    add(
+        "--staleness-ms",
+        "450",
+        type=_number("milliseconds", 50, 5000),
+        metavar="MS",
+        help="while typing, a run is let through to its end once the picture shown is older "
+        "than this (default: %(default)s)",
+    )
+    add(
+        "--cache-mb",
+        "512",
+        type=_number("megabytes", 16, 65536),
+        metavar="MB",
+        help="memory for finished pictures and prompts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        default=environ.get(ENV_PREFIX + "MCP", "") not in ("", "0", "false"),
+        help="also serve /generate as a tool for MCP clients, at /gradio_api/mcp/",
+    )
+    return parser
+
+
+def _device(text: str) -> str:
+    # Not `choices`: argparse does not hold a default, so a wrong variable, against them.
+    if text not in DEVICES:
+        raise argparse.ArgumentTypeError(
+            f"“{text}” is no kind of device; give one of {', '.join(DEVICES)}"
+        )
+    return text
+
+
+def _number(what: str, low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (low <= value <= high and value == int(value)):
+            raise argparse.ArgumentTypeError(
+                f"“{text}” is not {what}; give a whole number from {low} to {high}"
+            )
+        return int(value)
+
+    return parse
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"“{folder}” is a file; give a folder")
+    return folder

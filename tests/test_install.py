@@ -1,0 +1,30 @@
+"""What `make` installed is what was meant."""
+
+import importlib.metadata
+from pathlib import Path
+
+import PIL
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = [line.split("#")[0].strip() for line in ROOT.joinpath(name).read_text().splitlines()]
+    pairs = [line.split("==") for line in lines if line]
+    return {name.split("[")[0]: version for name, version in pairs}
+
+
+def test_the_pillow_that_runs_is_the_mended_one() -> None:
+    assert PIL.__version__ == pins("requirements-pillow.txt")["pillow"]
+
+
+@pytest.mark.parametrize("name", [*pins("requirements.txt"), *pins("requirements-dev.txt")])
+def test_every_package_has_its_pinned_version(name: str) -> None:
+    wanted = (pins("requirements.txt") | pins("requirements-dev.txt") | pins("requirements-pillow.txt"))[name]
+    assert importlib.metadata.version(name).split("+")[0] == wanted
+
+
+def test_nothing_forbidden_came_along() -> None:
+    installed = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions()}
+    assert not installed & {"torchvision", "opencv-python", "opencv-python-headless"}

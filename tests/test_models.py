@@ -1,0 +1,61 @@
+"""The registry and rows made from folders."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from klein_ui import models
+from klein_ui.contract import EngineFailed
+
+
+def test_postcard_is_the_built_in_row() -> None:
+    row = models.get("postcard")
+    assert row.built_in
+    assert Path(row.repo, "model_index.json").is_file()
+    assert row.text_encoder_out_layers
+    assert row.max_sequence_length >= 128
+
+
+def test_klein_is_what_the_hub_calls_it() -> None:
+    row = models.get("klein-4b")
+    assert row.repo == "black-forest-labs/FLUX.2-klein-4B"
+    assert (row.steps, row.guidance_scale, row.default_side) == (4, 1.0, 1024)
+    assert row.text_encoder_out_layers == (9, 18, 27)
+
+
+def test_a_wrong_name_lists_the_right_ones() -> None:
+    with pytest.raises(EngineFailed, match="klein-4b, postcard"):
+        models.get("klein")
+
+
+def test_a_folder_without_a_pipeline_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineFailed, match=r"model_index\.json"):
+        models.from_folder(tmp_path)
+
+
+def test_a_folder_may_bring_its_own_numbers(tmp_path: Path) -> None:
+    tmp_path.joinpath("model_index.json").write_text("{}")
+    own = {"text_encoder_out_layers": [1, 2], "max_side": 256, "max_sequence_length": 64}
+    tmp_path.joinpath("klein_ui.json").write_text(json.dumps(own))
+    row = models.from_folder(tmp_path)
+    assert row.text_encoder_out_layers == (1, 2)
+    assert (row.max_side, row.max_sequence_length, row.name) == (256, 64, tmp_path.name)
+    assert not row.built_in
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"repo": "x"}', '{"max_side": "256"}', '{"max_side": true}', '{"max_side": 0}']
+)
+def test_numbers_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> None:
+    tmp_path.joinpath("model_index.json").write_text("{}")
+    tmp_path.joinpath("klein_ui.json").write_text(text)
+    with pytest.raises(EngineFailed, match="not readable as settings"):
+        models.from_folder(tmp_path)
+
+
+def test_sides_must_fit_the_grid(tmp_path: Path) -> None:
+    tmp_path.joinpath("model_index.json").write_text("{}")
+    tmp_path.joinpath("klein_ui.json").write_text('{"max_side": 250}')
+    with pytest.raises(EngineFailed, match="multiples of 16"):
+        models.from_folder(tmp_path)

@@ -1,0 +1,48 @@
+"""A request goes into a picture and comes back the same."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from klein_ui import images, provenance
+from klein_ui.contract import Frame, KleinError, Origin, Reference, Request, Stage, Timings
+from klein_ui.engine.fake import bands
+
+requests = st.builds(
+    Request,
+    prompt=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=50),
+    seed=st.integers(0, 2**32 - 1),
+    width=st.just(64),
+    height=st.just(32),
+    steps=st.integers(1, 8),
+    guidance_scale=st.just(1.0),
+    model=st.just("postcard"),
+    references=st.lists(st.builds(Reference, st.text("0123", max_size=4)), max_size=2).map(tuple),
+)
+
+
+def frame(request: Request) -> Frame:
+    origin = Origin("abc", "CPU", "float32", "torch")
+    return Frame(request, Stage.FINAL, bands(request), Timings(), origin)
+
+
+@given(requests)
+def test_the_request_of_a_png_is_the_request_it_was_made_from(request: Request) -> None:
+    saved = images.png(bands(request), provenance.texts(frame(request)))
+    with Image.open(io.BytesIO(saved)) as picture:
+        assert provenance.request_from(picture.info[provenance.CHUNK]) == request
+        assert f"Seed: {request.seed}" in picture.info["parameters"]
+
+
+@pytest.mark.parametrize("chunk", ["", "{", "[]", "{}", '{"schema": 1}', '{"schema": 1, "request": 3}'])
+def test_what_is_no_request_is_one_sentence(chunk: str) -> None:
+    with pytest.raises(KleinError, match="holds no request"):
+        provenance.request_from(chunk)
+
+
+def test_a_newer_schema_says_what_to_do() -> None:
+    with pytest.raises(KleinError, match="update the app"):
+        provenance.request_from('{"schema": 2}')

@@ -1,0 +1,92 @@
+"""Whatever comes from outside becomes a request within the limits, or one sentence."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from klein_ui import validate
+from klein_ui.contract import InvalidRequest
+from klein_ui.models import GRID_PX, KLEIN_4B, POSTCARD
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = ("prompt", "seed", "width", "height", "steps", "draft")
+
+
+def test_missing_fields_get_the_defaults_of_the_model() -> None:
+    request = validate.asked({}, POSTCARD).request
+    assert (request.prompt, request.seed, request.steps) == ("", 0, POSTCARD.steps)
+    assert (request.width, request.height) == (POSTCARD.default_side, POSTCARD.default_side)
+    assert request.model == "postcard"
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), anything))
+def test_anything_becomes_a_request_within_the_limits_or_one_sentence(
+    raw: dict[str, object],
+) -> None:
+    try:
+        asked = validate.asked(raw, KLEIN_4B)
+    except InvalidRequest as error:
+        assert error.field in FIELDS
+        assert str(error).endswith(".")
+        assert "\n" not in str(error)
+        return
+    for request in (asked.request, *asked.drafts):
+        assert type(request.seed) is int
+        assert 0 <= request.seed <= validate.MAX_SEED
+        assert request.width % GRID_PX == request.height % GRID_PX == 0
+        assert request.width * request.height <= KLEIN_4B.max_area
+        assert 1 <= request.steps <= KLEIN_4B.max_steps
+        request.prompt.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "value", [True, math.nan, math.inf, 2.5, "4", [4], None, 0, 9, -1, 10**30]
+)
+def test_steps_that_widgets_let_pass_are_refused(value: object) -> None:
+    with pytest.raises(InvalidRequest, match="steps must be a whole number from 1 to 8"):
+        validate.asked({"steps": value}, KLEIN_4B)
+
+
+def test_a_whole_number_may_come_as_a_float() -> None:
+    assert validate.asked({"steps": 4.0}, KLEIN_4B).request.steps == 4
+
+
+@pytest.mark.parametrize("side", [127, 130, 2049, 64])
+def test_sides_off_the_grid_or_the_limits_are_refused(side: int) -> None:
+    with pytest.raises(InvalidRequest):
+        validate.asked({"width": side}, KLEIN_4B)
+
+
+def test_an_area_beyond_the_model_names_the_remedy() -> None:
+    with pytest.raises(InvalidRequest, match="choose at most"):
+        validate.asked({"width": 2048, "height": 2048}, KLEIN_4B)
+
+
+def test_prompts_keep_every_script_and_lose_control_characters() -> None:
+    kept = "夜の山 🌋 שקיעה\tline\nnext"
+    assert validate.prompt(kept) == kept
+    assert validate.prompt("a\x00b\x1b[0m\ud800") == "ab[0m"
+
+
+def test_prompts_are_at_most_2000_characters() -> None:
+    assert len(validate.prompt("x" * 2000)) == 2000
+    with pytest.raises(InvalidRequest, match="2,001 characters; shorten it to at most 2,000"):
+        validate.prompt("x" * 2001)
+
+
+def test_drafts_keep_the_shape_and_get_smaller() -> None:
+    asked = validate.asked({"width": 1024, "height": 512, "draft": 512}, KLEIN_4B)
+    assert [(d.width, d.height) for d in asked.drafts] == [(512, 256), (384, 192), (256, 128)]
+    assert {d.prompt for d in asked.drafts} == {asked.request.prompt}
+
+
+@pytest.mark.parametrize("draft", [512, 1024])
+def test_a_draft_as_large_as_the_picture_is_the_picture(draft: int) -> None:
+    asked = validate.asked({"width": 512, "height": 512, "draft": draft}, KLEIN_4B)
+    assert asked.drafts == ()
