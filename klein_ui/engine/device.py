@@ -1,0 +1,45 @@
+"""Where to run, and in which number format."""
+
+from dataclasses import dataclass
+
+import torch
+
+from klein_ui.contract import EngineFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A torch device by name, its hardware in words, and the type of the weights on it."""
+
+    name: str
+    hardware: str
+    dtype: torch.dtype
+
+
+def choose(wanted: str) -> Device:
+    """The device called `wanted`, or the best there is for "auto".
+
+    Raises `EngineFailed` when this machine or this build of torch lacks it.
+    """
+    if wanted == "auto":
+        wanted = next(name for name in ("cuda", "mps", "cpu") if _is_there(name))
+    if not _is_there(wanted):
+        raise EngineFailed(
+            f"There is no {wanted.upper()} device that this build of torch can use; "
+            "choose another with --device."
+        )
+    return Device(wanted, _hardware(wanted), torch.float32 if wanted == "cpu" else torch.bfloat16)
+
+
+def _is_there(name: str) -> bool:
+    if name == "cuda":
+        return torch.cuda.is_available()
+    if name == "mps":
+        return torch.backends.mps.is_available()
+    return True
+
+
+def _hardware(name: str) -> str:
+    if name == "cuda":
+        return torch.cuda.get_device_name()
+    return {"mps": "Apple GPU", "cpu": f"CPU, {torch.get_num_threads()} threads"}[name]

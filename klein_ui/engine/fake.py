@@ -1,0 +1,102 @@
+"""A scripted engine: known times, counted calls, no weights. For tests, benches and UI work."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from klein_ui.contract import (
+    EngineFailed,
+    Frame,
+    Hooks,
+    Origin,
+    Pixels,
+    Request,
+    Stage,
+    Superseded,
+    Timings,
+)
+
+Sleep = Callable[[float], object]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the fake engine was made to do."""
+
+    renders: int = 0
+    steps: int = 0
+    decodes: int = 0
+    previews: int = 0
+    superseded: int = 0
+    warm_ups: int = 0
+
+
+@dataclass(slots=True)
+class FakeEngine:
+    """Takes `render_s` seconds a picture, spread over its steps, whatever its size.
+
+    A prompt that contains `fails_on` raises. `sleep` is handed in so that tests need not wait.
+    """
+
+    render_s: float = 0.04
+    fails_on: str = "\0never"
+    sleep: Sleep = field(default_factory=lambda: threading.Event().wait)
+    counts: Counts = field(default_factory=Counts)
+    prompts: list[str] = field(default_factory=list)
+    origin: Origin = Origin("fake", "cpu", "uint8", "fake")
+    closed: bool = False
+
+    def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
+        """A picture of flat bands in colours made from the prompt and the seed."""
+        self.counts.renders += 1
+        self.prompts.append(request.prompt)
+        self._ask(hooks, 0)
+        for step in range(request.steps):
+            self.sleep(self.render_s / request.steps)
+            self.counts.steps += 1
+            if step == 0 and self.fails_on in request.prompt:
+                raise EngineFailed("The scripted engine failed; type something else.")
+            self._ask(hooks, step + 1)
+            if step == 0 and hooks.preview and request.steps > 1:
+                self.counts.previews += 1
+                hooks.preview(self._frame(request, Stage.PREVIEW))
+        self.counts.decodes += 1
+        return self._frame(request, stage)
+
+    def has(self, request: Request) -> bool:
+        """Never: the fake engine keeps nothing."""
+        return False
+
+    def warm_up(self, request: Request) -> None:
+        """Take the time of one render, uncounted."""
+        self.counts.warm_ups += 1
+        self.sleep(self.render_s)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+    def _ask(self, hooks: Hooks, steps_done: int) -> None:
+        if hooks.superseded(steps_done):
+            self.counts.superseded += 1
+            raise Superseded
+
+    def _frame(self, request: Request, stage: Stage) -> Frame:
+        timings = Timings(denoise_s=self.render_s)
+        return Frame(request, stage, bands(request), timings, self.origin)
+
+
+def bands(request: Request) -> Pixels:
+    """Eight horizontal bands, shape (height, width, 3), coloured by prompt and seed."""
+    key = f"{request.seed}\0{request.prompt}".encode()
+    colours = np.frombuffer(hashlib.sha256(key).digest()[:24], dtype=np.uint8).reshape(8, 3)
+    rows = np.arange(request.height) * 8 // request.height
+    return np.ascontiguousarray(np.broadcast_to(colours[rows][:, None, :], shape(request)))
+
+
+def shape(request: Request) -> tuple[int, int, int]:
+    """The shape of a frame's pixels."""
+    return (request.height, request.width, 3)

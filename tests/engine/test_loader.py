@@ -1,0 +1,100 @@
+"""Loading: what is there loads, what is not says so in one sentence."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from klein_ui import models
+from klein_ui.contract import EngineFailed, Hooks, Progress, Request, Stage
+from klein_ui.engine import download, loader
+
+
+def test_a_machine_without_cuda_runs_the_built_in_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    choice = loader.resolve("auto", "cpu", None)
+    assert choice.row.name == "postcard"
+
+
+def test_a_machine_with_cuda_runs_klein(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    choice = loader.resolve("auto", "auto", "abc123")
+    assert (choice.row.name, choice.row.revision) == ("klein-4b", "abc123")
+    assert (choice.device.name, choice.device.dtype) == ("cuda", torch.bfloat16)
+
+
+def test_a_device_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(EngineFailed, match="no CUDA device"):
+        loader.resolve("postcard", "cuda", None)
+
+
+def test_a_model_that_is_not_there_says_so() -> None:
+    with pytest.raises(EngineFailed, match="no model or folder “nothing”"):
+        loader.resolve("nothing", "cpu", None)
+
+
+def test_a_saved_pipeline_loads_and_reports(small_model: Path) -> None:
+    reports: list[Progress] = []
+    choice = loader.resolve(str(small_model), "cpu", None)
+    engine = loader.load(choice, 2**20, reports.append)
+    assert [report.phase for report in reports] == ["loading"]
+    assert engine.origin.dtype == "float32"
+    assert engine.origin.revision == loader.fingerprint(small_model)
+    request = Request("x", 0, 64, 64, 1, 1.0, choice.row.name)
+    assert engine.render(request, Stage.FINAL, Hooks()).origin == engine.origin
+
+
+def test_damaged_files_say_what_to_do(small_model: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(small_model, broken)
+    weights = next(broken.glob("transformer/*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(EngineFailed, match="incomplete or damaged"):
+        loader.load(loader.resolve(str(broken), "cpu", None), 2**20, lambda progress: None)
+
+
+def test_pickled_weights_are_not_read(small_model: Path, tmp_path: Path) -> None:
+    pickled = tmp_path / "pickled"
+    shutil.copytree(small_model, pickled)
+    weights = next(pickled.glob("vae/*.safetensors"))
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(EngineFailed, match="incomplete or damaged"):
+        loader.load(loader.resolve(str(pickled), "cpu", None), 2**20, lambda progress: None)
+
+
+def test_other_weights_have_another_fingerprint(small_model: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(small_model, other)
+    assert loader.fingerprint(other) == loader.fingerprint(small_model)
+    weights = next(other.glob("vae/*.safetensors"))
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(bytes(data))
+    assert loader.fingerprint(other) != loader.fingerprint(small_model)
+
+
+def test_a_hub_snapshot_is_named_by_its_commit(tmp_path: Path) -> None:
+    assert loader.fingerprint(tmp_path / "snapshots" / "0123abc") == "0123abc"
+
+
+def test_without_a_network_the_sentence_names_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(EngineFailed, match="start with --model postcard"):
+        download.fetch(models.KLEIN_4B, lambda progress: None)
+
+
+def test_the_bytes_of_a_download_are_reported() -> None:
+    reports: list[Progress] = []
+    bar = download.reporting_tqdm("klein", reports.append)
+    with bar(total=0, unit="B", name="huggingface_hub.snapshot_download") as progress:
+        progress.total = 4_000_000_000
+        progress.update(1_000_000_000)
+        progress.refresh()
+    assert reports[-1].sentence == "Downloading klein: 1.0 of 4.0 GB"
+    assert reports[-1].fraction == 0.25
