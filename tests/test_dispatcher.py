@@ -1,0 +1,354 @@
+"""Whose request runs when, with a scripted engine that steps only when it is told to."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+
+import pytest
+
+from klein_ui import validate
+from klein_ui.contract import Asked, EngineFailed, KleinError, Progress, Stage
+from klein_ui.dispatcher import Dispatcher, Event, Failed, Shown
+from klein_ui.engine.fake import FakeEngine
+from klein_ui.models import POSTCARD
+from klein_ui.pacing import PacingSettings
+
+LONG_S = 10.0
+
+
+class Steps:
+    """Lets the engine's steps through one by one, and tells when one waits."""
+
+    def __init__(self) -> None:
+        self.waiting: SimpleQueue[float] = SimpleQueue()
+        self.go: SimpleQueue[None] = SimpleQueue()
+        self.free = threading.Event()
+
+    def sleep(self, seconds: float) -> None:
+        if self.free.is_set():
+            return
+        self.waiting.put(seconds)
+        self.go.get(timeout=LONG_S)
+
+    def step(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.waiting.get(timeout=LONG_S)
+            self.go.put(None)
+
+    def await_one(self) -> None:
+        """Return once the engine stands inside a step; it stays there."""
+        self.waiting.put(self.waiting.get(timeout=LONG_S))
+
+
+class Ears:
+    """A listener that remembers, and lets a test wait for an event."""
+
+    def __init__(self) -> None:
+        self.heard: SimpleQueue[Event] = SimpleQueue()
+
+    def __call__(self, event: Event) -> None:
+        self.heard.put(event)
+
+    def shown(self) -> Shown:
+        while not isinstance(event := self.heard.get(timeout=LONG_S), Shown):
+            continue
+        return event
+
+    def failed(self) -> Failed:
+        while not isinstance(event := self.heard.get(timeout=LONG_S), Failed):
+            continue
+        return event
+
+    def phase(self, phase: str) -> Progress:
+        while True:
+            event = self.heard.get(timeout=LONG_S)
+            if isinstance(event, Progress) and event.phase == phase:
+                return event
+
+
+def asked(prompt: str, side: int = 128) -> Asked:
+    """One rung where `side` is 128, drafts of 128 below a larger one."""
+    return validate.asked({"prompt": prompt, "width": side, "height": side, "draft": 128}, POSTCARD)
+
+
+Start = Callable[..., Dispatcher]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Makes started dispatchers, and stops them after the test."""
+    made: list[Dispatcher] = []
+
+    def make(
+        engine: FakeEngine,
+        settings: PacingSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        warm: bool = False,
+    ) -> Dispatcher:
+        dispatcher = Dispatcher(
+            load=lambda report: engine,
+            warm_up=lambda: (asked("").request,) if warm else (),
+            settings=settings or PacingSettings(settle_s=0.01),
+            clock=clock,
+        )
+        dispatcher.start()
+        made.append(dispatcher)
+        return dispatcher
+
+    yield make
+    for dispatcher in made:
+        dispatcher.stop()
+
+
+def stepped() -> tuple[FakeEngine, Steps]:
+    steps = Steps()
+    return FakeEngine(sleep=steps.sleep), steps
+
+
+def test_a_request_becomes_a_frame(start: Start) -> None:
+    dispatcher, ears = start(FakeEngine(render_s=0.0)), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.submit("a", asked("sun"), seq=7)
+    event = ears.shown()
+    assert (event.seq, event.frame.request.prompt) == (7, "sun")
+    assert (event.frame.stage, event.superseded) == (Stage.FINAL, 0)
+
+
+def test_only_the_newest_of_what_waits_is_rendered(start: Start) -> None:
+    engine, steps = stepped()
+    steps.free.set()
+    dispatcher, ears = start(engine, warm=True), Ears()
+    dispatcher.open("a", ears)
+    ears.phase("ready")
+    steps.free.clear()
+    dispatcher.submit("a", asked("s"), seq=0)
+    steps.await_one()
+    for seq, prompt in enumerate(("su", "sun", "sun "), start=1):
+        dispatcher.submit("a", asked(prompt), seq)
+    steps.free.set()
+    steps.step()
+    assert ears.shown().seq == 3
+    assert engine.prompts == ["s", "sun "]
+
+
+def test_a_superseded_run_stops_within_a_step_and_never_decodes(start: Start) -> None:
+    engine, steps = stepped()
+    steps.free.set()
+    dispatcher, ears = start(engine, warm=True), Ears()
+    dispatcher.open("a", ears)
+    ears.phase("ready")
+    steps.free.clear()
+    dispatcher.submit("a", asked("s"), seq=0)
+    steps.await_one()
+    dispatcher.submit("a", asked("su"), seq=1)
+    steps.free.set()
+    steps.step()
+    event = ears.shown()
+    assert (event.seq, event.superseded) == (1, 1)
+    assert engine.counts.superseded == 1
+    assert engine.counts.steps == 1 + POSTCARD.steps
+    assert engine.counts.decodes == 1
+    assert dispatcher.stats().superseded == 1
+
+
+def test_a_run_past_the_staleness_bound_is_let_through(start: Start) -> None:
+    now = [100.0]
+    engine, steps = stepped()
+    dispatcher, ears = start(engine, clock=lambda: now[0]), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.submit("a", asked("s"), seq=1)
+    steps.await_one()
+    now[0] += 1.0
+    dispatcher.submit("a", asked("su"), seq=2)
+    steps.free.set()
+    steps.step()
+    assert [ears.shown().seq, ears.shown().seq] == [1, 2]
+    assert engine.counts.superseded == 0
+
+
+def test_the_ladder_ends_with_the_full_picture(start: Start) -> None:
+    slow = PacingSettings(settle_s=0.01, direct_s=-1.0)
+    dispatcher, ears = start(FakeEngine(render_s=0.0), slow), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.submit("a", asked("sun", side=256), seq=0)
+    draft, final = ears.shown(), ears.shown()
+    assert (draft.frame.stage, draft.frame.request.width) == (Stage.DRAFT, 128)
+    assert (final.frame.stage, final.frame.request.width) == (Stage.FINAL, 256)
+
+
+def test_a_slow_engine_shows_its_first_step(start: Start) -> None:
+    settings = PacingSettings(settle_s=0.01, preview_s=-1.0)
+    engine = FakeEngine(render_s=0.0)
+    dispatcher, ears = start(engine, settings), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.submit("a", asked("measured"), seq=0)
+    ears.shown()
+    dispatcher.submit("a", asked("sun"), seq=1)
+    assert [ears.shown().frame.stage, ears.shown().frame.stage] == [Stage.PREVIEW, Stage.FINAL]
+
+
+def test_sessions_take_turns(start: Start) -> None:
+    engine, steps = stepped()
+    dispatcher = start(engine)
+    ears = {name: Ears() for name in "abc"}
+    for name in "abc":
+        dispatcher.open(name, ears[name])
+    dispatcher.submit("a", asked("a1"), seq=0)
+    steps.await_one()
+    for name in "abc":
+        dispatcher.submit(name, asked(f"{name}2"), seq=1)
+    steps.free.set()
+    steps.step()
+    assert ears["a"].shown().frame.request.prompt == "a1"
+    for name in "abc":
+        assert ears[name].shown().frame.request.prompt == f"{name}2"
+    # "a" had its turn last, so the others came first.
+    assert engine.prompts == ["a1", "b2", "c2", "a2"]
+
+
+def test_a_closed_session_frees_its_slot_within_a_step(start: Start) -> None:
+    engine, steps = stepped()
+    dispatcher, ears = start(engine), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.submit("a", asked("sun"), seq=0)
+    steps.await_one()
+    dispatcher.close("a")
+    dispatcher.submit("a", asked("late"), seq=1)
+    dispatcher.open("b", ears)
+    dispatcher.submit("b", asked("moon"), seq=0)
+    steps.free.set()
+    steps.step()
+    assert ears.shown().frame.request.prompt == "moon"
+    assert engine.prompts == ["sun", "moon"]
+    assert engine.counts.decodes == 1
+    assert dispatcher.stats().sessions == 1
+
+
+def test_an_error_is_one_sentence_and_the_next_key_works(start: Start) -> None:
+    dispatcher, ears = start(FakeEngine(render_s=0.0, fails_on="boom")), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.submit("a", asked("boom"), seq=0)
+    assert ears.failed() == Failed(0, "The scripted engine failed; type something else.")
+    dispatcher.submit("a", asked("sun"), seq=1)
+    assert ears.shown().seq == 1
+
+
+def test_an_error_that_nobody_foresaw_names_itself_in_a_sentence(start: Start) -> None:
+    def broken(seconds: float) -> None:
+        raise ZeroDivisionError
+
+    dispatcher, ears = start(FakeEngine(sleep=broken)), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.submit("a", asked("sun"), seq=0)
+    assert "(ZeroDivisionError); type on" in ears.failed().sentence
+
+
+def test_a_listener_that_fails_stops_nobody(start: Start) -> None:
+    def broken(event: Event) -> None:
+        raise RuntimeError("gone")
+
+    dispatcher, ears = start(FakeEngine(render_s=0.0)), Ears()
+    dispatcher.open("broken", broken)
+    dispatcher.open("a", ears)
+    dispatcher.submit("broken", asked("x"), seq=0)
+    dispatcher.submit("a", asked("sun"), seq=0)
+    assert ears.shown().seq == 0
+
+
+def test_one_off_pictures_are_never_superseded(start: Start) -> None:
+    engine, steps = stepped()
+    dispatcher = start(engine)
+    future = dispatcher.render(asked("sun").request)
+    steps.await_one()
+    dispatcher.open("a", Ears())
+    for seq in range(5):
+        dispatcher.submit("a", asked(str(seq)), seq)
+    steps.free.set()
+    steps.step()
+    assert future.result(LONG_S).request.prompt == "sun"
+    assert dispatcher.stats().sessions == 1
+
+
+def test_a_one_off_that_fails_says_why(start: Start) -> None:
+    dispatcher = start(FakeEngine(render_s=0.0, fails_on="boom"))
+    with pytest.raises(KleinError, match="type something else"):
+        dispatcher.render(asked("boom").request).result(LONG_S)
+
+
+def test_the_engine_is_loaded_once_for_everybody(start: Start) -> None:
+    engine = FakeEngine(render_s=0.0)
+    dispatcher = start(engine)
+    for name in "abcdef":
+        ears = Ears()
+        dispatcher.open(name, ears)
+        dispatcher.submit(name, asked(name), seq=0)
+        assert ears.shown().frame.request.prompt == name
+        dispatcher.render(asked(name).request).result(LONG_S)
+    assert dispatcher.stats().loads == 1
+    assert dispatcher.stats().renders == 12
+
+
+def test_whoever_opens_is_told_where_the_loading_stands(start: Start) -> None:
+    dispatcher = start(FakeEngine(render_s=0.0))
+    early, late = Ears(), Ears()
+    dispatcher.open("early", early)
+    early.phase("ready")
+    dispatcher.open("late", late)
+    late.phase("ready")
+
+
+def test_what_was_typed_while_loading_is_rendered_after_it() -> None:
+    go = threading.Event()
+
+    def load(report: Callable[[Progress], None]) -> FakeEngine:
+        report(Progress("downloading", "Downloading…", 0.5))
+        go.wait(LONG_S)
+        return FakeEngine(render_s=0.0)
+
+    dispatcher, ears = Dispatcher(load, lambda: (asked("").request,), PacingSettings()), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.start()
+    assert ears.phase("downloading").fraction == 0.5
+    dispatcher.submit("a", asked("early"), seq=3)
+    go.set()
+    ears.phase("warming")
+    assert ears.shown().seq == 3
+    dispatcher.stop()
+
+
+def test_a_failed_load_is_told_at_every_key_and_tried_again_after_a_while() -> None:
+    now = [100.0]
+    engines = [None, FakeEngine(render_s=0.0)]
+
+    def load(report: Callable[[Progress], None]) -> FakeEngine:
+        engine = engines.pop(0)
+        if engine is None:
+            raise EngineFailed("The hub cannot be reached; connect and type again.")
+        return engine
+
+    dispatcher, ears = Dispatcher(load, lambda: (), PacingSettings(), lambda: now[0]), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.start()
+    assert "connect and type again" in ears.phase("failed").sentence
+    dispatcher.submit("a", asked("x"), seq=0)
+    assert ears.failed() == Failed(0, "The hub cannot be reached; connect and type again.")
+    now[0] += 11.0
+    dispatcher.submit("a", asked("xy"), seq=1)
+    assert ears.shown().seq == 1
+    assert dispatcher.stats().loads == 2
+    dispatcher.stop()
+
+
+def test_stopping_ends_the_running_render_and_closes_the_engine(start: Start) -> None:
+    engine, steps = stepped()
+    dispatcher = start(engine)
+    dispatcher.open("a", Ears())
+    dispatcher.submit("a", asked("sun"), seq=0)
+    steps.await_one()
+    steps.free.set()
+    steps.go.put(None)
+    dispatcher.stop()
+    dispatcher.stop()
+    assert engine.closed
+    assert engine.counts.decodes == 0
