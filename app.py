@@ -1,0 +1,56 @@
+"""Klein Live: type, and the picture follows every letter. Run `python app.py --help`."""
+
+import logging
+import os
+import sys
+
+# Read when gradio is imported; nothing about the user leaves this machine.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from klein_ui import pacing, settings, validate
+from klein_ui.contract import EngineFailed, Request
+from klein_ui.dispatcher import Dispatcher
+from klein_ui.engine import loader
+from klein_ui.ui import page
+from klein_ui.ui.services import Services
+from klein_ui.ui.shelf import Shelf
+
+SHELF_BYTES = 128 * 2**20
+
+
+def services_for(chosen: settings.Settings) -> Services:
+    """Settings to engine to dispatcher. Raises `EngineFailed` for a model that is not there."""
+    choice = loader.resolve(chosen.model, chosen.device, chosen.revision)
+    asked = validate.asked({}, choice.row)
+    warm_up: tuple[Request, ...] = (*asked.drafts[:1], asked.request)
+    dispatcher = Dispatcher(
+        load=lambda report: loader.load(choice, chosen.cache_mb * 2**20, report),
+        warm_up=lambda: warm_up,
+        settings=pacing.PacingSettings(
+            settle_s=chosen.settle_ms / 1000,
+            grace_s=chosen.grace_ms / 1000,
+            staleness_s=chosen.staleness_ms / 1000,
+        ),
+    )
+    return Services(choice.row, dispatcher, chosen, Shelf(SHELF_BYTES))
+
+
+def main(argv: list[str]) -> int:
+    """Serve until interrupted; the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    chosen = settings.read(argv)
+    try:
+        services = services_for(chosen)
+    except EngineFailed as error:
+        print(error, file=sys.stderr)
+        return 2
+    services.dispatcher.start()
+    try:
+        page.launch(page.build(services), services)
+    finally:
+        services.dispatcher.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""The endpoint for programs: one call, one picture, never superseded by anybody's typing."""
+
+import asyncio
+import logging
+
+import gradio as gr
+from PIL import Image
+
+from klein_ui import provenance, validate
+from klein_ui.contract import KleinError
+from klein_ui.ui.services import Services
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 32
+
+
+def register(services: Services) -> None:
+    """Add `/generate` to the Blocks being built; the same function is the MCP tool."""
+    row = services.row
+
+    async def generate(
+        prompt: str, seed: float, width: float, height: float, steps: float
+    ) -> Image.Image:
+        """Make a picture from a text prompt with FLUX.2 [klein]; the same call gives the same
+        picture again.
+
+        Args:
+            prompt: What the picture shows, in plain words, at most 2000 characters.
+            seed: The composition, a whole number from 0 to 4294967295.
+            width: Pixels, a multiple of 16.
+            height: Pixels, a multiple of 16.
+            steps: Denoising steps, 1 to 8; 4 is what the model was made for.
+
+        Returns:
+            The picture, a PNG that holds its request as text.
+        """
+        fields = {"prompt": prompt, "seed": seed, "width": width, "height": height, "steps": steps}
+        try:
+            asked = validate.asked(fields, row)
+            frame = await asyncio.wrap_future(services.dispatcher.render(asked.request))
+        except KleinError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        picture = Image.fromarray(frame.pixels)
+        # Gradio writes the texts of `info` into the PNG.
+        picture.info.update(provenance.texts(frame))
+        return picture
+
+    with gr.Row(visible=False):
+        inputs = [
+            gr.Textbox(label="prompt"),
+            gr.Number(0, label="seed", precision=0),
+            gr.Number(row.default_side, label="width", precision=0),
+            gr.Number(row.default_side, label="height", precision=0),
+            gr.Number(row.steps, label="steps", precision=0),
+        ]
+        picture = gr.Image(label="picture", format="png", type="pil")
+        gr.Button("generate").click(
+            generate,
+            inputs,
+            picture,
+            api_name="generate",
+            concurrency_limit=MAX_WAITING,
+            show_progress="hidden",
+        )

@@ -1,0 +1,116 @@
+"""The live loop over Gradio events, for networks that let no WebSocket through."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import gradio as gr
+
+from klein_ui import validate
+from klein_ui.contract import InvalidRequest, Stage
+from klein_ui.dispatcher import Event, Failed, Shown
+from klein_ui.ui import wire
+from klein_ui.ui.outbox import Outbox
+from klein_ui.ui.services import Services
+from klein_ui.ui.socket import encode
+
+IDLE_S = 300.0
+MAX_LANES = 256
+BUSY = "Too many pages are open; try again in a minute."
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One page's events: the newest one owns the outbox, older ones end."""
+
+    outbox: Outbox
+    owner: object = None
+    reaper: asyncio.TimerHandle | None = None
+
+
+class Lanes:
+    """The pages that came over Gradio events. Lives on the event loop alone."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lanes: dict[str, _Lane] = {}
+
+    async def generate(self, message: str, request: gr.Request) -> AsyncIterator[str]:
+        """Frames for one request as JSON, the last one final; ends early when a newer one comes."""
+        name = f"lane-{request.session_hash}"
+        seq: int | None = None
+        try:
+            seq, fields = wire.request_of(message)
+            asked = validate.asked(fields, self._services.row)
+        except InvalidRequest as error:
+            yield wire.invalid(seq, error)
+            return
+        lane = self._open(name)
+        if lane is None:
+            yield wire.failed(Failed(seq, BUSY))
+            return
+        self._own(lane, name)
+        self._services.dispatcher.submit(name, asked, seq)
+        async for text in self._texts(lane, seq):
+            yield text
+
+    def close(self, session_hash: str | None) -> None:
+        """The page left: drop what waits and stop what runs."""
+        name = f"lane-{session_hash}"
+        lane = self._lanes.pop(name, None)
+        if lane is None:
+            return
+        if lane.reaper:
+            lane.reaper.cancel()
+        lane.owner = None
+        lane.outbox.wake()
+        self._services.dispatcher.close(name)
+
+    def _open(self, name: str) -> _Lane | None:
+        lane = self._lanes.get(name)
+        if lane is None and len(self._lanes) < MAX_LANES:
+            lane = self._lanes[name] = _Lane(Outbox(asyncio.get_running_loop()))
+            self._services.dispatcher.open(name, lane.outbox.put)
+        return lane
+
+    def _own(self, lane: _Lane, name: str) -> None:
+        """Make the running task the one that hears; a lane nobody uses is closed after a while."""
+        if lane.reaper:
+            lane.reaper.cancel()
+        loop = asyncio.get_running_loop()
+        lane.reaper = loop.call_later(IDLE_S, self.close, name.removeprefix("lane-"))
+        lane.owner = object()
+        lane.outbox.wake()
+
+    async def _texts(self, lane: _Lane, seq: int) -> AsyncIterator[str]:
+        me = lane.owner
+        while True:
+            await lane.outbox.wait()
+            # What is there is the newer event's to take.
+            if lane.owner is not me:
+                return
+            for event in lane.outbox.take():
+                yield await self._text(event)
+                if _is_last(event, seq):
+                    return
+
+    async def _text(self, event: Event) -> str:
+        match event:
+            case Shown():
+                encoded, mime = await asyncio.to_thread(encode, event.frame)
+                name = self._services.shelf.put(event.frame)
+                return wire.frame_event(event, name, encoded, mime)
+            case Failed():
+                return wire.failed(event)
+            case _:
+                return wire.progress(event)
+
+
+def _is_last(event: Event, seq: int) -> bool:
+    match event:
+        case Shown():
+            return event.seq == seq and event.frame.stage is Stage.FINAL
+        case Failed():
+            return event.seq == seq
+        case _:
+            return False

@@ -1,0 +1,18 @@
+"""What every tab, socket and endpoint of the page works with."""
+
+from dataclasses import dataclass
+
+from klein_ui.dispatcher import Dispatcher
+from klein_ui.models import ModelRow
+from klein_ui.settings import Settings
+from klein_ui.ui.shelf import Shelf
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The one engine behind the page, and where finished frames wait to be fetched."""
+
+    row: ModelRow
+    dispatcher: Dispatcher
+    settings: Settings
+    shelf: Shelf

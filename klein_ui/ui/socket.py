@@ -1,0 +1,132 @@
+"""The live loop's own way in and out: a WebSocket, and frames as PNG by name."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import urlsplit
+
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from klein_ui import images, provenance, validate
+from klein_ui.contract import Frame, InvalidRequest, Stage
+from klein_ui.dispatcher import Event, Failed, Shown
+from klein_ui.ui import wire
+from klein_ui.ui.outbox import Outbox
+from klein_ui.ui.services import Services
+
+SOCKET_PATH = "/gradio_api/live"
+FRAME_PATH = "/gradio_api/live/frames/{name}.png"
+MAX_SESSIONS = 256
+# Close codes of RFC 6455, section 7.4.1.
+POLICY_VIOLATION = 1008
+TRY_AGAIN_LATER = 1013
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """The routes to hand to `launch(app_kwargs={"routes": ...})`."""
+    return [
+        WebSocketRoute(SOCKET_PATH, partial(live, services)),
+        Route(FRAME_PATH, partial(frame_png, services), methods=["GET"]),
+    ]
+
+
+async def live(services: Services, socket: WebSocket) -> None:
+    """One page: its requests come down, its frames go up, until either side leaves."""
+    if not same_origin(socket.headers):
+        await socket.close(POLICY_VIOLATION, "Open the app from its own address.")
+        return
+    if services.dispatcher.stats().sessions >= MAX_SESSIONS:
+        await socket.close(TRY_AGAIN_LATER, "Too many pages are open; try again in a minute.")
+        return
+    await socket.accept()
+    name = secrets.token_hex(8)
+    outbox = Outbox(asyncio.get_running_loop())
+    services.dispatcher.open(name, outbox.put)
+    writer = asyncio.create_task(_write(services, socket, outbox))
+    try:
+        await _read(services, socket, name)
+    finally:
+        services.dispatcher.close(name)
+        writer.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await writer
+
+
+def same_origin(headers: Mapping[str, str]) -> bool:
+    """Whether a browser sent this from our own page.
+
+    Browsers check no CORS on a WebSocket, so any page could open one. What is no browser sends no
+    Origin and has nobody's rights to borrow. A proxy keeps the outer name in X-Forwarded-Host.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    host = urlsplit(origin).netloc.lower()
+    return host != "" and host in {
+        headers.get("host", "").lower(),
+        headers.get("x-forwarded-host", "").lower(),
+    }
+
+
+async def frame_png(services: Services, request: HTTPRequest) -> Response:
+    """The frame called `name` as a PNG that holds its request."""
+    frame = services.shelf.get(request.path_params["name"])
+    if frame is None:
+        return PlainTextResponse(
+            "This picture is no longer in memory; type a letter to make it again.", 404
+        )
+    body = await asyncio.to_thread(images.png, frame.pixels, provenance.texts(frame))
+    headers = {
+        "Content-Disposition": 'attachment; filename="klein-live.png"',
+        "Cache-Control": "private, max-age=3600",
+    }
+    return Response(body, media_type=images.PNG, headers=headers)
+
+
+def encode(frame: Frame) -> tuple[bytes, str]:
+    """A frame as the page gets it, and its media type: quick while typing, fine when settled."""
+    quality = images.FINAL_QUALITY if frame.stage is Stage.FINAL else images.DRAFT_QUALITY
+    return images.jpeg(frame.pixels, quality), images.JPEG
+
+
+async def _read(services: Services, socket: WebSocket, name: str) -> None:
+    while True:
+        try:
+            text = await socket.receive_text()
+        except (WebSocketDisconnect, KeyError):
+            # KeyError: a binary message, which no page of ours sends.
+            return
+        seq: int | None = None
+        try:
+            seq, fields = wire.request_of(text)
+            asked = validate.asked(fields, services.row)
+        except InvalidRequest as error:
+            await socket.send_text(wire.invalid(seq, error))
+            continue
+        services.dispatcher.submit(name, asked, seq)
+
+
+async def _write(services: Services, socket: WebSocket, outbox: Outbox) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        await socket.send_text(wire.hello(services.row))
+        while True:
+            await outbox.wait()
+            for event in outbox.take():
+                await _send(services, socket, event)
+
+
+async def _send(services: Services, socket: WebSocket, event: Event) -> None:
+    match event:
+        case Shown():
+            encoded, mime = await asyncio.to_thread(encode, event.frame)
+            name = services.shelf.put(event.frame)
+            await socket.send_bytes(wire.frame(event, name, encoded, mime))
+        case Failed():
+            await socket.send_text(wire.failed(event))
+        case _:
+            await socket.send_text(wire.progress(event))

@@ -1,0 +1,121 @@
+"""What travels between page and server, the same over the WebSocket and over Gradio events.
+
+Up, JSON text: `{"type": "request", "seq", "prompt", "seed", "width", "height", "draft", "steps"}`.
+
+Down, JSON text:
+`{"type": "hello", "protocol", "model": {...}, "limits": {...}, "defaults": {...}}` once,
+`{"type": "progress", "phase", "sentence", "fraction"}` while the model loads,
+`{"type": "error", "seq", "field", "sentence"}`.
+
+Down, binary: four bytes, big endian, the length of a JSON header; the header
+`{"type": "frame", "seq", "stage", "frame", "width", "height", "mime", "timings", "superseded",
+"notes"}`; then the encoded picture. As an event the same header carries the picture as `data`,
+base64. `frame` is the name under which the PNG can be fetched.
+"""
+
+import base64
+import json
+import struct
+from collections.abc import Mapping
+
+from klein_ui.contract import InvalidRequest, Progress
+from klein_ui.dispatcher import Failed, Shown
+from klein_ui.models import ModelRow
+from klein_ui.validate import MAX_PROMPT_CHARS, MAX_SEED
+
+PROTOCOL = 1
+MAX_MESSAGE_CHARS = 32_768
+"""Longest message from a page: a full prompt with every character escaped, and room."""
+
+
+def request_of(text: str) -> tuple[int, Mapping[str, object]]:
+    """The sequence number and fields of a message from the page. Raises `InvalidRequest`."""
+    if len(text) > MAX_MESSAGE_CHARS:
+        raise InvalidRequest("prompt", "The message is too long; shorten the prompt.")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("message", "The message is not JSON; reload the page.") from error
+    if not isinstance(message, dict) or message.get("type") != "request":
+        raise InvalidRequest("message", "The message is of no known type; reload the page.")
+    seq = message.get("seq")
+    if type(seq) is not int or not 0 <= seq < 2**53:
+        raise InvalidRequest("seq", "The message has no sequence number; reload the page.")
+    return seq, message
+
+
+def hello(row: ModelRow) -> str:
+    """The first message to a page: the model, its limits and defaults."""
+    return _text(
+        type="hello",
+        protocol=PROTOCOL,
+        model={
+            "name": row.name,
+            "title": row.title,
+            "about": row.about,
+            "built_in": row.built_in,
+            "licence": row.licence,
+        },
+        limits={
+            "prompt_chars": MAX_PROMPT_CHARS,
+            "seed": MAX_SEED,
+            "steps": row.max_steps,
+            "min_side": row.min_side,
+            "max_side": row.max_side,
+        },
+        defaults={"side": row.default_side, "draft": row.draft_side, "steps": row.steps},
+    )
+
+
+def progress(event: Progress) -> str:
+    """Where the loading of the model stands."""
+    return _text(
+        type="progress", phase=event.phase, sentence=event.sentence, fraction=event.fraction
+    )
+
+
+def failed(event: Failed) -> str:
+    """The request made no picture, and what to do."""
+    return _text(type="error", seq=event.seq, field=None, sentence=event.sentence)
+
+
+def invalid(seq: int | None, error: InvalidRequest) -> str:
+    """The request was refused, and what to mend."""
+    return _text(type="error", seq=seq, field=error.field, sentence=str(error))
+
+
+def frame(event: Shown, name: str, encoded: bytes, mime: str) -> bytes:
+    """A frame as one binary message."""
+    header = _text(**_header(event, name, mime)).encode()
+    return struct.pack(">I", len(header)) + header + encoded
+
+
+def frame_event(event: Shown, name: str, encoded: bytes, mime: str) -> str:
+    """A frame as JSON, for ways that carry no binary."""
+    return _text(**_header(event, name, mime), data=base64.b64encode(encoded).decode())
+
+
+def _header(event: Shown, name: str, mime: str) -> dict[str, object]:
+    timings = event.frame.timings
+    return {
+        "type": "frame",
+        "seq": event.seq,
+        "stage": event.frame.stage.value,
+        "frame": name,
+        "width": event.frame.request.width,
+        "height": event.frame.request.height,
+        "mime": mime,
+        "timings": {
+            "encode_ms": round(timings.encode_s * 1000, 2),
+            "denoise_ms": round(timings.denoise_s * 1000, 2),
+            "decode_ms": round(timings.decode_s * 1000, 2),
+            "render_ms": round(timings.render_s * 1000, 2),
+            "cached": timings.cached,
+        },
+        "superseded": event.superseded,
+        "notes": list(event.frame.notes),
+    }
+
+
+def _text(**fields: object) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

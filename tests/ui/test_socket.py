@@ -1,0 +1,145 @@
+"""The socket with a real ASGI client: requests down, frames up, nobody else in."""
+
+import io
+import json
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from klein_ui import provenance
+from klein_ui.ui import socket
+from klein_ui.ui.services import Services
+
+
+@pytest.fixture
+def client(services: Services) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=socket.routes(services))) as made:
+        yield made
+
+
+def ask(page: WebSocketTestSession, seq: int, prompt: str, **fields: object) -> None:
+    message = {"type": "request", "seq": seq, "prompt": prompt, "width": 128, "height": 128}
+    page.send_text(json.dumps({**message, **fields}))
+
+
+def next_frame(page: WebSocketTestSession) -> tuple[dict[str, object], bytes]:
+    while True:
+        message = page.receive()
+        if (body := message.get("bytes")) is not None:
+            (length,) = struct.unpack(">I", body[:4])
+            return json.loads(body[4 : 4 + length]), body[4 + length :]
+
+
+def next_error(page: WebSocketTestSession) -> dict[str, object]:
+    while True:
+        text = page.receive().get("text")
+        if text and (message := json.loads(text))["type"] == "error":
+            return dict(message)
+
+
+def test_hello_comes_first(client: TestClient) -> None:
+    with client.websocket_connect(socket.SOCKET_PATH) as page:
+        assert json.loads(page.receive_text())["type"] == "hello"
+
+
+def test_a_request_comes_back_as_a_picture(client: TestClient) -> None:
+    with client.websocket_connect(socket.SOCKET_PATH) as page:
+        ask(page, 5, "sun")
+        header, body = next_frame(page)
+    assert (header["seq"], header["stage"], header["mime"]) == (5, "final", "image/jpeg")
+    with Image.open(io.BytesIO(body)) as picture:
+        assert picture.size == (128, 128)
+
+
+def test_the_png_of_a_frame_holds_its_request(client: TestClient, services: Services) -> None:
+    with client.websocket_connect(socket.SOCKET_PATH) as page:
+        ask(page, 0, "夜 🌋", seed=9)
+        header, _ = next_frame(page)
+    reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+    assert "attachment" in reply.headers["content-disposition"]
+    frame = services.shelf.get(str(header["frame"]))
+    assert frame is not None
+    with Image.open(io.BytesIO(reply.content)) as picture:
+        assert np.array_equal(np.asarray(picture), frame.pixels)
+        request = provenance.request_from(picture.info[provenance.CHUNK])
+    assert (request.prompt, request.seed) == ("夜 🌋", 9)
+
+
+def test_a_frame_that_is_gone_says_what_to_do(client: TestClient) -> None:
+    reply = client.get(socket.FRAME_PATH.format(name="0" * 32))
+    assert reply.status_code == 404
+    assert "type a letter" in reply.text
+
+
+def test_what_is_no_request_is_a_sentence_and_the_next_key_works(client: TestClient) -> None:
+    with client.websocket_connect(socket.SOCKET_PATH) as page:
+        page.send_text("{")
+        assert "reload the page" in str(next_error(page)["sentence"])
+        ask(page, 3, "sun", steps=99)
+        error = next_error(page)
+        assert (error["seq"], error["field"]) == (3, "steps")
+        ask(page, 4, "boom")
+        assert next_error(page)["seq"] == 4
+        ask(page, 5, "sun")
+        assert next_frame(page)[0]["seq"] == 5
+
+
+def test_two_pages_are_two_sessions_and_closing_one_frees_its_slot(
+    client: TestClient, services: Services
+) -> None:
+    with client.websocket_connect(socket.SOCKET_PATH) as one:
+        with client.websocket_connect(socket.SOCKET_PATH) as two:
+            ask(one, 1, "one")
+            ask(two, 1, "two")
+            assert next_frame(one)[0]["frame"] != next_frame(two)[0]["frame"]
+            assert services.dispatcher.stats().sessions == 2
+        ask(one, 2, "still here")
+        next_frame(one)
+        assert services.dispatcher.stats().sessions == 1
+    assert services.dispatcher.stats().loads == 1
+
+
+def test_a_page_of_another_origin_is_refused(client: TestClient, services: Services) -> None:
+    headers = {"origin": "https://evil.example", "host": "127.0.0.1:7860"}
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        client.websocket_connect(socket.SOCKET_PATH, headers=headers),
+    ):
+        pass
+    assert refused.value.code == socket.POLICY_VIOLATION
+    assert services.dispatcher.stats().sessions == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "same"),
+    [
+        ({"host": "a:1"}, True),
+        ({"host": "a:1", "origin": "http://a:1"}, True),
+        ({"host": "A:1", "origin": "https://a:1"}, True),
+        ({"host": "inner", "x-forwarded-host": "outer", "origin": "https://outer"}, True),
+        ({"host": "a:1", "origin": "http://a:2"}, False),
+        ({"host": "a:1", "origin": "null"}, False),
+        ({"origin": "null"}, False),
+        ({"host": "", "origin": ""}, False),
+    ],
+)
+def test_same_origin(headers: dict[str, str], same: bool) -> None:
+    assert socket.same_origin(headers) is same
+
+
+def test_a_full_server_says_so(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "MAX_SESSIONS", 0)
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        client.websocket_connect(socket.SOCKET_PATH),
+    ):
+        pass
+    assert refused.value.code == socket.TRY_AGAIN_LATER
