@@ -185,9 +185,7 @@ def _settled(asked: Asked, settle_at: float, forecast: Forecast, now: float) -> 
     return Run(asked.request, Stage.FINAL, forecast(asked.request), preview=False)
 
 
-def _run(
-    request: Request, stage: Stage, expected_s: float | None, settings: PacingSettings
-) -> Run:
+def _run(request: Request, stage: Stage, expected_s: float | None, settings: PacingSettings) -> Run:
     slow = expected_s is not None and expected_s > settings.preview_s
     return Run(request, stage, expected_s, preview=slow)
 

@@ -14,7 +14,6 @@ MAX_SEED = 2**32 - 1
 # Control characters break logs and tokenisers; lone surrogates cannot be encoded as UTF-8.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
-
 SMALLEST_GRID = 4
 """Tokens on the shorter side of the smallest draft; less shows nothing."""
 
@@ -25,8 +24,8 @@ DRAFT_SCALES = (1.0, 0.75, 0.5)
 def asked(raw: Mapping[str, object], row: ModelRow) -> Asked:
     """Check every field of `raw` against the limits of `row`; missing ones get its defaults.
 
-    Known keys: prompt, seed, width, height, steps, draft (the longer side of drafts). Unknown keys are ignored, so that an
-    older page may talk to a newer server. Raises `InvalidRequest`.
+    Known keys: prompt, seed, width, height, steps, draft (the longer side of drafts). Unknown
+    keys are ignored, so that an older page may talk to a newer server. Raises `InvalidRequest`.
     """
     width = _side("width", raw.get("width", row.default_side), row)
     height = _side("height", raw.get("height", row.default_side), row)

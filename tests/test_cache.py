@@ -41,9 +41,7 @@ def test_negative_sizes_are_refused() -> None:
         ByteLRU[str, int](1).put("a", 1, -1)
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 40)), max_size=60), st.integers(0, 100)
-)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 40)), max_size=60), st.integers(0, 100))
 def test_it_never_holds_more_than_its_bytes(puts: list[tuple[int, int]], max_bytes: int) -> None:
     cache: ByteLRU[int, int] = ByteLRU(max_bytes)
     sizes: dict[int, int] = {}

@@ -88,7 +88,9 @@ def test_modules_stay_small(path: Path) -> None:
 
 
 def test_nothing_at_run_time_imports_the_training_of_postcard() -> None:
-    users = [path for path in MODULES if "postcard" in rooms_used(path) and room(path) != "postcard"]
+    users = [
+        path for path in MODULES if "postcard" in rooms_used(path) and room(path) != "postcard"
+    ]
     assert not users
 
 

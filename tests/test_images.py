@@ -6,9 +6,10 @@ import numpy as np
 from PIL import Image
 
 from klein_ui import images
+from klein_ui.contract import Pixels
 
 
-def gradient() -> images.Pixels:
+def gradient() -> Pixels:
     ramp = np.linspace(0, 255, 64, dtype=np.uint8)
     return np.stack(np.broadcast_arrays(ramp[:, None], ramp[None, :], np.uint8(90)), axis=-1)
 

@@ -21,7 +21,9 @@ def test_the_pillow_that_runs_is_the_mended_one() -> None:
 
 @pytest.mark.parametrize("name", [*pins("requirements.txt"), *pins("requirements-dev.txt")])
 def test_every_package_has_its_pinned_version(name: str) -> None:
-    wanted = (pins("requirements.txt") | pins("requirements-dev.txt") | pins("requirements-pillow.txt"))[name]
+    wanted = (
+        pins("requirements.txt") | pins("requirements-dev.txt") | pins("requirements-pillow.txt")
+    )[name]
     assert importlib.metadata.version(name).split("+")[0] == wanted
 
 

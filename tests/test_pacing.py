@@ -1,6 +1,7 @@
 """Pacing with invented clocks: nothing here sleeps or renders."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -250,14 +251,12 @@ def test_somebody_who_never_pauses_still_sees_pictures(gaps_s: list[float], step
     keys_s = [sum(gaps_s[: i + 1]) for i in range(len(gaps_s))]
     shown = type_into(keys_s, step_s, SETTINGS)
     times = [keys_s[0], *(at for at, _, _ in shown if at <= keys_s[-1]), keys_s[-1]]
-    longest_s = max(b - a for a, b in zip(times, times[1:], strict=False))
+    longest_s = max(b - a for a, b in pairwise(times))
     render_s = 4 * step_s
     bound_s = max(SETTINGS.staleness_s, pacing.SLOW_MODEL_SLACK * render_s)
     # The bound holds for when the next picture starts to count as late; a run that was let through
     # and one that had just begun may still lie between, and the clock moves in whole steps.
     assert longest_s <= bound_s + render_s + step_s + 0.001
-
-
 
 
 def test_typing_at_eighty_ms_with_a_150_ms_engine_shows_a_steady_stream() -> None:

@@ -37,7 +37,9 @@ def test_the_request_of_a_png_is_the_request_it_was_made_from(request: Request) 
         assert f"Seed: {request.seed}" in picture.info["parameters"]
 
 
-@pytest.mark.parametrize("chunk", ["", "{", "[]", "{}", '{"schema": 1}', '{"schema": 1, "request": 3}'])
+@pytest.mark.parametrize(
+    "chunk", ["", "{", "[]", "{}", '{"schema": 1}', '{"schema": 1, "request": 3}']
+)
 def test_what_is_no_request_is_one_sentence(chunk: str) -> None:
     with pytest.raises(KleinError, match="holds no request"):
         provenance.request_from(chunk)

@@ -45,9 +45,7 @@ def test_anything_becomes_a_request_within_the_limits_or_one_sentence(
         request.prompt.encode("utf-8")
 
 
-@pytest.mark.parametrize(
-    "value", [True, math.nan, math.inf, 2.5, "4", [4], None, 0, 9, -1, 10**30]
-)
+@pytest.mark.parametrize("value", [True, math.nan, math.inf, 2.5, "4", [4], None, 0, 9, -1, 10**30])
 def test_steps_that_widgets_let_pass_are_refused(value: object) -> None:
     with pytest.raises(InvalidRequest, match="steps must be a whole number from 1 to 8"):
         validate.asked({"steps": value}, KLEIN_4B)

@@ -7,8 +7,8 @@ from typing import Any
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
-    HFValidationError,
     HfHubHTTPError,
+    HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -52,7 +52,7 @@ def fetch(row: ModelRow, report: Report) -> Path:
 def reporting_tqdm(title: str, report: Report) -> type[Any]:
     """A tqdm that draws nothing and reports the bytes of a download."""
 
-    class Reporting(tqdm):  # type: ignore[type-arg]
+    class Reporting(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             # `name` is the hub client's own and unknown to tqdm. Of its two counts of bytes, one
             # from the network and one onto the disk, the second also counts what was there.
@@ -98,4 +98,6 @@ def _why(error: Exception, row: ModelRow) -> str:
                 "connect and type again, or start with --model postcard."
             )
         case _:
-            return f"{row.title} could not be downloaded ({type(error).__name__}); type to try again."
+            return (
+                f"{row.title} could not be downloaded ({type(error).__name__}); type to try again."
+            )

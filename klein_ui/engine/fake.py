@@ -21,6 +21,8 @@ from klein_ui.contract import (
 
 Sleep = Callable[[float], object]
 
+FAKE_ORIGIN = Origin("fake", "cpu", "uint8", "fake")
+
 
 @dataclass(slots=True)
 class Counts:
@@ -46,7 +48,7 @@ class FakeEngine:
     sleep: Sleep = field(default_factory=lambda: threading.Event().wait)
     counts: Counts = field(default_factory=Counts)
     prompts: list[str] = field(default_factory=list)
-    origin: Origin = Origin("fake", "cpu", "uint8", "fake")
+    origin: Origin = FAKE_ORIGIN
     closed: bool = False
 
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:

@@ -98,9 +98,7 @@ class KleinEngine:
             pixels = self._decode(latents, plan)
         return self._frame(request, stage, pixels, watch.timings(), prompt)
 
-    def _denoise(
-        self, request: Request, prompt: PromptEmbeds, plan: Plan, hooks: Hooks
-    ) -> Tensor:
+    def _denoise(self, request: Request, prompt: PromptEmbeds, plan: Plan, hooks: Hooks) -> Tensor:
         """Clean latents, shape (1, tokens, channels). Raises `Superseded` between steps."""
         noise = self._noise.latents(request.seed, plan.rows, plan.columns)
         latents = noise.to(prompt.embeds.device, prompt.embeds.dtype)
@@ -166,7 +164,7 @@ class KleinEngine:
         return Frame(request, stage, pixels, timings, self._origin, notes)
 
     def _wait_for_device(self, latents: Tensor) -> None:
-        """The CPU runs ahead of CUDA; without waiting, all steps are queued before the first ask."""
+        """CUDA lags behind the CPU: without waiting, all steps are queued at the first ask."""
         if latents.is_cuda:
             torch.cuda.current_stream(latents.device).synchronize()
 

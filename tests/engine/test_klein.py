@@ -11,6 +11,7 @@ from diffusers import Flux2KleinPipeline
 from klein_ui import models
 from klein_ui.contract import Frame, Hooks, Pixels, Request, Stage, Superseded
 from klein_ui.engine import loader
+from klein_ui.engine.device import choose
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.models import GRID_PX
 
@@ -24,7 +25,7 @@ def row(small_model: Path) -> models.ModelRow:
 
 @pytest.fixture
 def engine(row: models.ModelRow) -> KleinEngine:
-    return loader.load(loader.Choice(row, loader.choose("cpu")), CACHE_BYTES, lambda progress: None)
+    return loader.load(loader.Choice(row, choose("cpu")), CACHE_BYTES, lambda progress: None)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +165,7 @@ def test_a_cut_prompt_says_so(engine: KleinEngine, row: models.ModelRow) -> None
 
 
 def test_the_caches_stay_within_their_bytes(row: models.ModelRow) -> None:
-    choice = loader.Choice(row, loader.choose("cpu"))
+    choice = loader.Choice(row, choose("cpu"))
     engine = loader.load(choice, 64 * 1024, lambda progress: None)
     for seed in range(8):
         render(engine, request(row, seed=seed))

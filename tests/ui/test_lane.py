@@ -8,6 +8,7 @@ from typing import cast
 import gradio as gr
 import pytest
 
+from klein_ui.dispatcher import Dispatcher
 from klein_ui.ui import lane
 from klein_ui.ui.lane import Lanes
 from klein_ui.ui.services import Services
@@ -63,9 +64,12 @@ async def test_a_lane_nobody_uses_is_closed_after_a_while(
     lanes = Lanes(services)
     closed = asyncio.Event()
     close = services.dispatcher.close
-    monkeypatch.setattr(
-        type(services.dispatcher), "close", lambda self, name: (close(name), closed.set())
-    )
+
+    def and_tell(self: Dispatcher, name: str) -> None:
+        close(name)
+        closed.set()
+
+    monkeypatch.setattr(Dispatcher, "close", and_tell)
     await replies(lanes, message(0))
     await asyncio.wait_for(closed.wait(), 10)
     assert services.dispatcher.stats().sessions == 0

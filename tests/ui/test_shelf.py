@@ -1,7 +1,7 @@
 """Frames by name, for a while."""
 
-from klein_ui.engine.fake import FakeEngine
 from klein_ui.contract import Frame, Hooks, Request, Stage
+from klein_ui.engine.fake import FakeEngine
 from klein_ui.ui.shelf import Shelf
 
 
