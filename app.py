@@ -4,8 +4,10 @@ import logging
 import os
 import sys
 
-# Read when gradio is imported; nothing about the user leaves this machine.
+# Read when gradio is imported: nothing about the user leaves this machine.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# Read when torch is imported: threads that spin while they wait stand still on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from klein_ui import pacing, settings, validate
 from klein_ui.contract import EngineFailed, Request
@@ -37,19 +39,30 @@ def services_for(chosen: settings.Settings) -> Services:
 
 def main(argv: list[str]) -> int:
     """Serve until interrupted; the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     chosen = settings.read(argv)
     try:
         services = services_for(chosen)
+        blocks = page.build(services)
+        served = page.launch(blocks, services, block_thread=False)
     except EngineFailed as error:
-        print(error, file=sys.stderr)
-        return 2
+        return refuse(str(error))
+    except OSError:
+        return refuse(f"Port {chosen.port} is taken; choose another with --port.")
+    print(f"Klein Live is at {served.url} (Ctrl-C ends it).", flush=True)
     services.dispatcher.start()
     try:
-        page.launch(page.build(services), services)
+        blocks.block_thread()
     finally:
         services.dispatcher.stop()
     return 0
+
+
+def refuse(sentence: str) -> int:
+    """Say why the app does not start."""
+    print(sentence, file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -240,6 +240,8 @@ class Dispatcher:
 
     def _report(self, progress: Progress) -> None:
         with self._changed:
+            if progress.phase != self._progress.phase:
+                log.info("%s", progress.sentence)
             self._progress = progress
             listeners = [session.listener for session in self._sessions.values()]
         for listener in listeners:

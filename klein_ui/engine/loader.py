@@ -1,12 +1,13 @@
 """Loads the one pipeline: from the hub, a folder, or the assets."""
 
 import hashlib
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import diffusers
 import torch
+import transformers
 from diffusers import Flux2KleinPipeline
 
 from klein_ui import models
@@ -54,6 +55,7 @@ def resolve(model: str, device: str, revision: str | None) -> Choice:
 def load(choice: Choice, cache_bytes: int, report: Report) -> KleinEngine:
     """Download if need be, then load onto the device. Raises `EngineFailed`."""
     row, device = choice.row, choice.device
+    _silence_bars()
     folder = fetch(row, report)
     report(Progress("loading", f"Loading {row.title}…"))
     try:
@@ -75,12 +77,11 @@ def load(choice: Choice, cache_bytes: int, report: Report) -> KleinEngine:
 
 def origin(folder: Path, device: Device) -> Origin:
     """What the frames of these weights on this device and build record."""
-    diffusers = importlib.metadata.version("diffusers")
     return Origin(
         revision=fingerprint(folder),
         device=device.hardware,
         dtype=str(device.dtype).removeprefix("torch."),
-        build=f"torch {torch.__version__}, diffusers {diffusers}",
+        build=f"torch {torch.__version__}, diffusers {diffusers.__version__}",
     )
 
 
@@ -100,6 +101,12 @@ def fingerprint(folder: Path) -> str:
         digest.update(f"{file.parent.name}/{file.name}:{stat.st_size}".encode())
         digest.update(file.read_bytes() if whole else str(stat.st_mtime_ns).encode())
     return digest.hexdigest()[:16]
+
+
+def _silence_bars() -> None:
+    """The page shows the progress; bars in the terminal say it again, for each component."""
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
 
 
 def _place(pipeline: Flux2KleinPipeline, device: Device, row: ModelRow) -> None:

@@ -35,7 +35,7 @@ class Lanes:
         self._services = services
         self._lanes: dict[str, _Lane] = {}
 
-    async def generate(self, message: str, request: gr.Request) -> AsyncIterator[str]:
+    async def follow(self, message: str, request: gr.Request) -> AsyncIterator[str]:
         """Frames for one request as JSON, the last one final; ends early when a newer one comes."""
         name = f"lane-{request.session_hash}"
         seq: int | None = None

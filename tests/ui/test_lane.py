@@ -24,7 +24,7 @@ def message(seq: int, prompt: str = "sun", side: int = 128) -> str:
 
 
 async def replies(lanes: Lanes, text: str, session: str = "abc") -> list[dict[str, object]]:
-    return [json.loads(reply) async for reply in lanes.generate(text, page(session))]
+    return [json.loads(reply) async for reply in lanes.follow(text, page(session))]
 
 
 async def test_the_last_reply_is_the_full_picture(services: Services) -> None:

@@ -1,0 +1,65 @@
+"""The program as a user starts it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LONG_S = 90.0
+
+
+def app(*argv: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "app.py", *argv],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def last_line(argv: list[str]) -> tuple[int, str]:
+    process = app(*argv)
+    _, errors = process.communicate(timeout=LONG_S)
+    return process.returncode, errors.splitlines()[-1]
+
+
+def test_a_wrong_model_ends_in_one_sentence() -> None:
+    status, line = last_line(["--model", "no-such-model"])
+    assert status == 2
+    assert line == (
+        "There is no model or folder “no-such-model”; "
+        "choose klein-4b, postcard, or the folder of a saved pipeline."
+    )
+
+
+def test_a_taken_port_ends_in_one_sentence() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        status, line = last_line(["--port", str(port), "--model", "postcard"])
+    assert (status, line) == (2, f"Port {port} is taken; choose another with --port.")
+
+
+def test_the_page_is_up_before_the_model_and_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
+    with socket.socket() as finder:
+        finder.bind(("127.0.0.1", 0))
+        port = finder.getsockname()[1]
+    process = app("--port", str(port), "--model", "postcard", "--data-dir", str(tmp_path))
+    assert process.stdout is not None
+    assert f"at http://127.0.0.1:{port}/" in process.stdout.readline()
+    assert process.stderr is not None
+    while "Ready." not in (line := process.stderr.readline()):
+        assert line, "the app ended before it was ready"
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=LONG_S) as page:
+        assert "Klein Live" in page.read().decode()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=LONG_S)
+    assert process.returncode == 0
+    assert "Traceback" not in errors

@@ -1,0 +1,87 @@
+"""The endpoint for programs, over HTTP with the real clients."""
+
+import json
+import socket as sockets
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from PIL import Image
+
+from klein_ui import provenance
+from klein_ui.ui import page
+from klein_ui.ui.services import Services
+
+# Sockets of the clients' own are closed by the collector, and their loops use older names.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def free_port() -> int:
+    with sockets.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def url(services: Services) -> Iterator[str]:
+    settings = replace(services.settings, port=free_port(), mcp=True)
+    served = replace(services, settings=settings)
+    blocks = page.build(served)
+    yield page.launch(blocks, served, block_thread=False).url
+    blocks.close(verbose=False)
+
+
+def test_generate_gives_a_picture_with_its_request(url: str, tmp_path: Path) -> None:
+    client = Client(url, verbose=False, download_files=str(tmp_path))
+    path = client.predict("夜 sun", 7, 256, 128, 2, api_name="/generate")
+    with Image.open(path) as picture:
+        assert picture.size == (256, 128)
+        request = provenance.request_from(picture.info[provenance.CHUNK])
+    assert (request.prompt, request.seed, request.steps) == ("夜 sun", 7, 2)
+
+
+def test_a_prompt_alone_suffices(url: str, tmp_path: Path) -> None:
+    client = Client(url, verbose=False, download_files=str(tmp_path))
+    with Image.open(client.predict("sun", api_name="/generate")) as picture:
+        assert picture.size == (256, 256)
+
+
+def test_what_is_refused_says_why(url: str) -> None:
+    client = Client(url, verbose=False)
+    for fields, says in (
+        (("sun", 0, 100, 256, 4), "whole number from 128"),
+        (("sun", 0, 256, 256, 99), "steps must be a whole number"),
+        (("sun", -1, 256, 256, 4), "seed must be a whole number"),
+        (("boom", 0, 256, 256, 4), "type something else"),
+    ):
+        with pytest.raises(AppError, match=says):
+            client.predict(*fields, api_name="/generate")
+    assert client.predict("sun", api_name="/generate")
+
+
+def test_generate_is_all_that_programs_see(url: str) -> None:
+    client = Client(url, verbose=False)
+    api = client.view_api(return_format="dict", print_info=False)
+    assert list(api["named_endpoints"]) == ["/generate"]
+    names = [part["parameter_name"] for part in api["named_endpoints"]["/generate"]["parameters"]]
+    assert names == ["prompt", "seed", "width", "height", "steps"]
+
+
+async def test_an_mcp_client_finds_the_tool_and_gets_a_picture(url: str) -> None:
+    address = f"{url.rstrip('/')}/gradio_api/mcp/"
+    async with (
+        streamablehttp_client(address) as (read, write, _),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        (tool,) = (await session.list_tools()).tools
+        assert "FLUX.2" in (tool.description or "")
+        assert {"prompt", "seed", "width"} <= set(tool.inputSchema["properties"])
+        result = await session.call_tool(tool.name, {"prompt": "sun", "seed": 3})
+    kinds = [part.type for part in result.content]
+    assert "image" in kinds, json.dumps(kinds)
