@@ -42,6 +42,13 @@ def main(argv: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     chosen = settings.read(argv)
+    temporary = chosen.data_dir / "temporary"
+    try:
+        temporary.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return refuse(f"“{chosen.data_dir}” cannot be written; choose another with --data-dir.")
+    # Read by gradio at each upload and download.
+    os.environ["GRADIO_TEMP_DIR"] = str(temporary)
     try:
         services = services_for(chosen)
         blocks = page.build(services)

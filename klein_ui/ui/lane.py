@@ -54,6 +54,10 @@ class Lanes:
         async for text in self._texts(lane, seq):
             yield text
 
+    async def left(self, request: gr.Request) -> None:
+        """The page was closed or reloaded; most had their socket and no lane."""
+        self.close(request.session_hash)
+
     def close(self, session_hash: str | None) -> None:
         """The page left: drop what waits and stop what runs."""
         name = f"lane-{session_hash}"

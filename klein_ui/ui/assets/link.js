@@ -1,0 +1,67 @@
+// Chooses the way to the server, and remembers the newest request until its final picture came.
+
+const FAILURES_BEFORE_LANE = 2;
+
+/** `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`. */
+function createLink(url, on) {
+  let newest = null;
+  let settled = -1;
+  let fallback = false;
+
+  const lane = createLane(receive);
+  const socket = createSocket(url, {
+    open() {
+      fallback = false;
+      on.lost(false);
+      if (newest && newest.seq > settled) socket.send(newest.text);
+    },
+    text: receive,
+    binary(buffer) {
+      const { header, picture } = unpack(buffer);
+      deliver(header, picture);
+    },
+    closed(failures, everOpened) {
+      if (everOpened) {
+        on.lost(failures > 1);
+      } else if (failures >= FAILURES_BEFORE_LANE && !fallback) {
+        fallback = true;
+        if (newest && newest.seq > settled) lane.send(newest.text);
+      }
+    },
+  });
+
+  function receive(text) {
+    const message = JSON.parse(text);
+    if (message.type === "frame") {
+      const { header, picture } = unpackEvent(message);
+      deliver(header, picture);
+      return;
+    }
+    if (message.type === "error" && message.seq !== null) done(message.seq);
+    on.message(message);
+  }
+
+  function deliver(header, picture) {
+    if (header.stage === "final") done(header.seq);
+    on.frame(header, picture);
+  }
+
+  function done(seq) {
+    settled = Math.max(settled, seq);
+  }
+
+  return {
+    lane,
+    /** Send `message`; one that finds no way yet is replaced by the next. */
+    send(message) {
+      const text = JSON.stringify(message);
+      newest = { seq: message.seq, text };
+      if (socket.isOpen()) socket.send(text);
+      else if (fallback) lane.send(text);
+    },
+    /** Nothing is wanted any more; a reconnect sends nothing. */
+    forget() {
+      newest = null;
+    },
+  };
+}

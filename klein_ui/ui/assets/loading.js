@@ -1,0 +1,20 @@
+// What the empty stage says, and how far the loading of the model is.
+
+/** Shows `progress` messages in the empty stage, or in the status line once a picture is there. */
+function createLoading(box, status, speaker) {
+  const bar = box.querySelector("progress");
+  const sentence = box.querySelector(".klein-loading-sentence");
+
+  return {
+    show({ phase, sentence: text, fraction }, hasPicture) {
+      const busy = phase !== "ready" && phase !== "failed";
+      box.hidden = !busy;
+      if (phase === "failed") speaker.error(text);
+      if (!busy) return;
+      sentence.textContent = text;
+      if (fraction === null) bar.removeAttribute("value");
+      else bar.value = fraction;
+      if (hasPicture) status.plain(text);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+// The prompt box: Gradio's own textarea, listened to and edited so that undo stays the browser's.
+
+const PROMPT = "#klein-prompt textarea";
+const COUNT_FROM = 0.9;
+
+/** `onText(text, at)` at every input event, before Gradio's own listener sees it. */
+function createPrompt(maxChars, counter, onText) {
+  const box = () => document.querySelector(PROMPT);
+
+  document.addEventListener(
+    "input",
+    (event) => {
+      if (!event.target.matches?.(PROMPT)) return;
+      onText(event.target.value, event.timeStamp || performance.now());
+      count(event.target.value.length);
+    },
+    true,
+  );
+
+  function count(length) {
+    const near = length >= maxChars * COUNT_FROM;
+    if (counter.hidden && !near) return;
+    counter.hidden = !near;
+    const full = length >= maxChars ? " The prompt is full." : "";
+    counter.textContent = `${length.toLocaleString("en")} of ${maxChars.toLocaleString("en")} characters.${full}`;
+  }
+
+  /** Replace the characters from `start` to `end`, as if typed. */
+  function edit(start, end, text) {
+    const area = box();
+    area.focus();
+    area.setSelectionRange(start, end);
+    const command = text ? "insertText" : "delete";
+    if (document.execCommand(command, false, text)) return;
+    area.setRangeText(text, start, end, "end");
+    area.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: command }));
+  }
+
+  return {
+    text: () => box()?.value ?? "",
+    focus: () => box()?.focus(),
+    clear() {
+      edit(0, box().value.length, "");
+    },
+    edit,
+    prepare() {
+      const area = box();
+      area.dir = "auto";
+      area.setAttribute("aria-label", "Prompt");
+      area.setAttribute("aria-describedby", "klein-message-text klein-counter");
+    },
+  };
+}

@@ -1,0 +1,51 @@
+// Draws frames: never an older one, never half a one.
+
+const RANK = { preview: 0, draft: 1, final: 2 };
+
+/** `onPainted(header, t)` is called in the animation frame that follows a drawing. */
+function createStage(canvas, onPainted) {
+  const context = canvas.getContext("2d", { alpha: false });
+  let shown = { seq: -1, stage: "preview" };
+  let floor = 0;
+  let drawn = null;
+
+  function isNews({ seq, stage }) {
+    if (seq < floor) return false;
+    return seq > shown.seq || (seq === shown.seq && RANK[stage] > RANK[shown.stage]);
+  }
+
+  async function show(header, picture) {
+    if (!isNews(header)) return;
+    const bitmap = await createImageBitmap(picture);
+    // Decoding may end out of order, so the question is asked again.
+    if (isNews(header)) draw(header, bitmap);
+    bitmap.close();
+  }
+
+  function draw(header, bitmap) {
+    if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
+    if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
+    context.drawImage(bitmap, 0, 0);
+    shown = header;
+    canvas.dataset.seq = header.seq;
+    canvas.dataset.stage = header.stage;
+    if (drawn === null) requestAnimationFrame(painted);
+    drawn = header;
+  }
+
+  function painted() {
+    const header = drawn;
+    drawn = null;
+    onPainted(header, performance.now());
+  }
+
+  return {
+    show,
+    /** Show nothing older than `seq`: the prompt was emptied. */
+    ignoreBefore(seq) {
+      floor = seq;
+    },
+    /** The frame on screen, null when there is none to copy. */
+    current: () => (shown.seq >= floor && shown.seq >= 0 ? shown : null),
+  };
+}

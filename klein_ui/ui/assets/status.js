@@ -1,0 +1,61 @@
+// The quiet line under the picture, and the quieter one for screen readers.
+
+const STAGE_NAMES = { preview: "Preview", draft: "Draft", final: "Final" };
+const RATE_WINDOW_MS = 2_000;
+const ANNOUNCE_EVERY_MS = 5_000;
+
+/** Shows what each painted frame took; called at most once an animation frame. */
+function createStatus(numbers, announce) {
+  let times = [];
+  let announcedAt = -Infinity;
+
+  function rate(now) {
+    times = times.filter((time) => now - time < RATE_WINDOW_MS);
+    times.push(now);
+    const seconds = (now - times[0]) / 1000;
+    return times.length > 2 ? (times.length - 1) / seconds : null;
+  }
+
+  return {
+    painted(header, now, keyAt) {
+      const perSecond = rate(now);
+      const parts = [STAGE_NAMES[header.stage]];
+      if (keyAt !== undefined) parts.push(`${Math.round(now - keyAt)} ms`);
+      if (perSecond !== null) parts.push(`${perSecond.toFixed(1)} pictures/s`);
+      if (header.superseded) parts.push(`${header.superseded} superseded`);
+      numbers.textContent = parts.join("  ·  ");
+      if (header.stage === "final" && keyAt && now - announcedAt > ANNOUNCE_EVERY_MS) {
+        announcedAt = now;
+        announce.textContent = `Picture ready after ${Math.round(now - keyAt)} milliseconds.`;
+      }
+    },
+    plain(sentence) {
+      numbers.textContent = sentence;
+    },
+  };
+}
+
+/** One sentence by the prompt: an error stays until a good frame, a notice for a while. */
+function createSpeaker(line) {
+  let kind = null;
+  let timer = 0;
+
+  function say(sentence, newKind, forMs) {
+    clearTimeout(timer);
+    kind = newKind;
+    line.setAttribute("role", newKind === "error" ? "alert" : "status");
+    line.dataset.kind = newKind ?? "";
+    line.textContent = sentence;
+    if (forMs) timer = setTimeout(() => say("", null), forMs);
+  }
+
+  return {
+    error: (sentence) => say(sentence, "error"),
+    notice: (sentence) => say(sentence, "notice", 5_000),
+    /** Said by the state of things; `hush` with the same kind takes it back. */
+    state: (sentence, name) => say(sentence, name),
+    hush(name) {
+      if (kind === name) say("", null);
+    },
+  };
+}

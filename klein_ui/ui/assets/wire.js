@@ -1,0 +1,39 @@
+// What travels between page and server: the protocol of `klein_ui/ui/wire.py`.
+
+const PROTOCOL = 1;
+const utf8 = new TextDecoder();
+
+/** A binary message: header length, JSON header, encoded picture. */
+function unpack(buffer) {
+  const length = new DataView(buffer).getUint32(0);
+  const header = JSON.parse(utf8.decode(new Uint8Array(buffer, 4, length)));
+  return { header, picture: new Blob([new Uint8Array(buffer, 4 + length)], { type: header.mime }) };
+}
+
+/** The same frame as one JSON message with the picture in base64. */
+function unpackEvent({ data, ...header }) {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  return { header, picture: new Blob([bytes], { type: header.mime }) };
+}
+
+/** The request message for `prompt` with the settings of the moment. */
+function requestMessage(seq, prompt, { seed, width, height, draft, steps }) {
+  return { type: "request", seq, prompt, seed, width, height, draft, steps };
+}
+
+/** Addresses under the page's own root, whatever proxy stands in front. */
+function addresses() {
+  const config = window.gradio_config ?? {};
+  const base = new URL((config.root || ".").replace(/\/?$/, "/"), location.href);
+  if (base.hostname === location.hostname) {
+    base.protocol = location.protocol;
+    base.host = location.host;
+  }
+  const api = new URL((config.api_prefix ?? "/gradio_api").replace(/^\//, "") + "/live", base);
+  const socket = new URL(api);
+  socket.protocol = api.protocol === "https:" ? "wss:" : "ws:";
+  return {
+    socket: socket.href,
+    picture: (frame) => `${api.href}/frames/${encodeURIComponent(frame)}.png`,
+  };
+}

@@ -1,0 +1,65 @@
+"""The page's own scripts and styles: small files in `assets`, put into one inline block."""
+
+import json
+from pathlib import Path
+
+from klein_ui.models import ModelRow
+from klein_ui.ui import sizes
+from klein_ui.validate import MAX_PROMPT_CHARS
+
+ASSETS = Path(__file__).parent / "assets"
+FAVICON = ASSETS / "favicon.svg"
+SCRIPTS = (
+    "wire",
+    "socket",
+    "lane",
+    "link",
+    "stage",
+    "status",
+    "loading",
+    "prompt",
+    "chips",
+    "settings",
+    "actions",
+    "keys",
+    "main",
+    "boot",
+)
+"""Script names in order; the last one starts the rest."""
+STYLES = ("page", "stage", "prompt", "side", "widths")
+"""Style sheet names in order; the last one bends the others to the width of the screen."""
+
+
+def head(row: ModelRow) -> str:
+    """What goes into the page's head: styles, then the scripts in a scope of their own."""
+    styles = "\n".join(_asset(f"{name}.css") for name in STYLES)
+    return f"<style>{styles}</style>\n<script>{script(row)}</script>"
+
+
+def script(row: ModelRow) -> str:
+    """All scripts as one function, so that only `window.kleinLive` is global."""
+    parts = [_asset(f"{name}.js") for name in SCRIPTS]
+    # A model's name must not be able to end the script block.
+    config = json.dumps(_config(row)).replace("<", "\\u003c")
+    return "(() => {\n" + f'"use strict";\nconst CONFIG = {config};\n' + "\n".join(parts) + "})();"
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _config(row: ModelRow) -> dict[str, object]:
+    return {
+        "model": row.name,
+        "promptChars": MAX_PROMPT_CHARS,
+        "seed": sizes.DEFAULT_SEED,
+        "aspect": sizes.DEFAULT_ASPECT,
+        "side": row.default_side,
+        "draft": row.draft_side,
+        "steps": row.steps,
+        "limits": {
+            "minSide": row.min_side,
+            "maxSide": row.max_side,
+            "maxArea": row.max_area,
+        },
+    }

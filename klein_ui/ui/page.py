@@ -1,0 +1,54 @@
+"""The page: its tabs, its looks, and how it is served."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+from fastapi import FastAPI
+
+from klein_ui.ui import api, client, live, socket
+from klein_ui.ui.services import Services
+from klein_ui.ui.theme import KleinTheme
+
+TITLE = "Klein Live"
+CACHE_S = (600, 3600)
+"""How often pictures made for programs are tidied away, and at what age, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A page that is up: its FastAPI app, and where a browser on this machine finds it."""
+
+    app: FastAPI
+    url: str
+
+
+def build(services: Services) -> gr.Blocks:
+    """The page with all its parts, not served yet."""
+    blocks = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_S)
+    with blocks:
+        live.place(services, blocks)
+        api.register(services)
+    return blocks
+
+
+def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) -> Served:
+    """Serve `blocks`; with `block_thread` return only when the server ends."""
+    settings = services.settings
+    app, url, _ = blocks.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        prevent_thread_lock=not block_thread,
+        quiet=True,
+        show_error=True,
+        theme=KleinTheme(),
+        head=client.head(services.row),
+        favicon_path=client.FAVICON,
+        app_kwargs={"routes": socket.routes(services)},
+        ssr_mode=False,
+        pwa=False,
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=[],
+        mcp_server=settings.mcp,
+    )
+    return Served(app, url)

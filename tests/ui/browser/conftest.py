@@ -1,0 +1,152 @@
+"""A real page in a real Chromium, over the scripted engine."""
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from klein_ui import models, pacing, settings, validate
+from klein_ui.dispatcher import Dispatcher
+from klein_ui.engine.fake import FakeEngine
+from klein_ui.ui import page
+from klein_ui.ui.services import Services
+from klein_ui.ui.shelf import Shelf
+
+from .tab import Site, Tab
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    None,
+)
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+FAILS_ON = "thunderbolt"
+RECORD = """
+window.painted = [];
+document.addEventListener("klein:painted", (event) => window.painted.push(event.detail));
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs Chromium."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="no Chromium here; install chromium"))
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """Serves a page over an engine; all are closed at the end."""
+    closers: list[Callable[[], object]] = []
+
+    def start(engine: FakeEngine, load: Callable[..., Any] | None = None) -> Site:
+        row = models.get("postcard")
+        folder = str(tmp_path_factory.mktemp("data"))
+        chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder], {})
+        asked = validate.asked({}, row)
+        dispatcher = Dispatcher(
+            load=load or (lambda _: engine),
+            warm_up=lambda: (*asked.drafts[:1], asked.request),
+            settings=pacing.PacingSettings(),
+        )
+        services = Services(row, dispatcher, chosen, Shelf(64 * 2**20))
+        dispatcher.start()
+        blocks = page.build(services)
+        closers.extend((blocks.close, dispatcher.stop))
+        served = page.launch(blocks, services, block_thread=False)
+        return Site(served.url, engine, services)
+
+    yield start
+    for close in closers:
+        close()
+
+
+@pytest.fixture(scope="session")
+def site(serve: Callable[..., Site]) -> Site:
+    """The page that most tests share."""
+    return serve(FakeEngine(render_s=0.03, fails_on=FAILS_ON))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium a module: while it is up, asyncio tests could not run."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """A fresh profile; `@pytest.mark.parametrize("context", [...], indirect=True)` sets it up."""
+    options = {"viewport": {"width": 1440, "height": 900}, **getattr(request, "param", {})}
+    fresh = browser.new_context(**options)
+    fresh.add_init_script(RECORD)
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def open_tab(context: BrowserContext, site: Site) -> Iterator[Callable[..., Tab]]:
+    """Opens tabs; at the end none may have logged an error or asked anything from outside."""
+    tabs: list[Tab] = []
+
+    def start(prepare: Callable[[Page], object] = _as_it_is, at: Site = site) -> Tab:
+        tab = Tab(context.new_page(), at)
+        _watch(tab)
+        prepare(tab.page)
+        tab.page.goto(at.url)
+        tab.page.get_by_label("Prompt", exact=True).wait_for()
+        tab.page.wait_for_function("document.querySelector('.klein-size').textContent !== ''")
+        tabs.append(tab)
+        return tab
+
+    yield start
+    for tab in tabs:
+        assert tab.errors == []
+        assert tab.outside == []
+
+
+@pytest.fixture
+def tab(open_tab: Callable[..., Tab]) -> Tab:
+    """One open tab."""
+    return open_tab()
+
+
+def _as_it_is(page: Page) -> None:
+    """Prepare nothing."""
+
+
+def _watch(tab: Tab) -> None:
+    def logged(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            tab.errors.append(message.text)
+
+    def asked(request: Any) -> None:
+        local = request.url.startswith((tab.site.url, "data:", "blob:"))
+        if not local:
+            tab.outside.append(request.url)
+
+    tab.page.on("console", logged)
+    tab.page.on("pageerror", lambda error: tab.errors.append(str(error)))
+    tab.page.on("request", asked)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,78 @@
+"""A browser tab on the page, and what a test may ask of it."""
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Page
+
+from klein_ui import provenance
+from klein_ui.contract import Request
+from klein_ui.engine.fake import FakeEngine
+from klein_ui.ui.services import Services
+
+CANVAS = "#klein-stage canvas"
+SETTLED = f"""() => {{
+  const newest = Number(document.querySelector("{CANVAS}").dataset.promptSeq);
+  const painted = window.painted.at(-1);
+  return painted?.stage === "final" && painted.seq === newest;
+}}"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A served page and the engine behind it."""
+
+    url: str
+    engine: FakeEngine
+    services: Services
+
+
+@dataclass
+class Tab:
+    """One browser tab on the site, and what went wrong in it."""
+
+    page: Page
+    site: Site
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def type(self, text: str, delay_ms: int = 20) -> None:
+        """Type with the keyboard into whatever has the focus."""
+        self.page.keyboard.type(text, delay=delay_ms)
+
+    def settle(self) -> None:
+        """Wait until the picture on screen is the final one of the newest prompt."""
+        self.page.wait_for_function(SETTLED, timeout=10_000)
+
+    def text(self) -> str:
+        """What stands in the prompt box."""
+        return str(self.page.get_by_label("Prompt", exact=True).input_value())
+
+    def message(self) -> str:
+        """The sentence under the prompt."""
+        return str(self.page.locator("#klein-message-text").inner_text())
+
+    def seq(self) -> int:
+        """The sequence number of the picture on screen, -1 before the first."""
+        return int(self.page.locator(CANVAS).get_attribute("data-seq") or -1)
+
+    def frames(self) -> list[dict[str, Any]]:
+        """What was painted so far."""
+        painted: list[dict[str, Any]] = self.page.evaluate("window.painted")
+        return painted
+
+    def shown(self) -> Request:
+        """The request inside the PNG of the picture on screen."""
+        frame = self.frames()[-1]["header"]["frame"]
+        reply = self.page.request.get(f"{self.site.url}gradio_api/live/frames/{frame}.png")
+        assert reply.ok, reply.status
+        return request_in(reply.body())
+
+
+def request_in(png: bytes) -> Request:
+    """The request that a PNG of ours holds."""
+    with Image.open(BytesIO(png)) as picture:
+        assert picture.format == "PNG"
+        return provenance.request_from(str(picture.info["klein-live"]))
