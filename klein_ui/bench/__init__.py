@@ -1,0 +1,1 @@
+"""Measurements: `python -m klein_ui.bench keystrokes`."""

@@ -1,0 +1,57 @@
+"""Klein Live itself as an app under test: its own page, dispatcher and socket."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from klein_ui.bench.engines import EngineSpec, load, row_of
+from klein_ui.bench.records import Recorder
+from klein_ui.bench.stamp import number_of
+from klein_ui.bench.watched import Watched
+from klein_ui.contract import Asked, Request
+from klein_ui.dispatcher import READY, Dispatcher
+from klein_ui.pacing import PacingSettings
+from klein_ui.settings import read
+from klein_ui.ui import page
+from klein_ui.ui.services import Services
+from klein_ui.ui.shelf import Shelf
+from klein_ui.validate import asked
+
+SHELF_BYTES = 64 * 2**20
+POLL_S = 0.05
+
+
+class NotingDispatcher(Dispatcher):
+    """The dispatcher, noting when each request came."""
+
+    recorder: Recorder
+
+    def submit(self, name: str, asked: Asked, seq: int) -> None:
+        """Note the time, then go on as ever."""
+        self.recorder.submitted(number_of(asked.request.prompt))
+        super().submit(name, asked, seq)
+
+
+def start(
+    spec: EngineSpec, recorder: Recorder, folder: Path, port: int
+) -> tuple[str, Callable[[], None]]:
+    """Serve the page with the engine of `spec`, without a grace period; its address, and an end."""
+    row = row_of(spec)
+
+    def warm_up() -> tuple[Request, ...]:
+        first = asked({"prompt": "warm up"}, row)
+        return (first.request, *first.drafts)
+
+    dispatcher = NotingDispatcher(
+        load=lambda _: Watched(load(spec), recorder),
+        warm_up=warm_up,
+        settings=PacingSettings(grace_s=0.0),
+    )
+    dispatcher.recorder = recorder
+    dispatcher.start()
+    while dispatcher.progress.phase not in (READY.phase, "failed"):
+        time.sleep(POLL_S)
+    flags = ["--port", str(port), "--data-dir", str(folder), "--grace-ms", "0"]
+    services = Services(row, dispatcher, read(flags, environ={}), Shelf(SHELF_BYTES))
+    served = page.launch(page.build(services), services, block_thread=False)
+    return served.url, dispatcher.stop

@@ -1,0 +1,140 @@
+"""`python -m klein_ui.bench screenshots`: the pictures of the documentation, taken anew."""
+
+import argparse
+import io
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from klein_ui.bench.apps import free_port
+from klein_ui.bench.browser import chromium, find_chromium
+
+PROMPT = "a red sun over blue mountains at night"
+LONG_MS = 120_000
+FRAME_MS, LAST_FRAME_MS = 160, 2_500
+ANIMATION_WIDTH_PX = 960
+WEBP_QUALITY = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One still picture of the app: its file, its window in pixels, and its colours."""
+
+    name: str
+    width_px: int
+    height_px: int
+    scheme: str
+
+
+SHOTS = (
+    Shot("live-light.png", 1440, 900, "light"),
+    Shot("live-dark.png", 1440, 900, "dark"),
+    Shot("live-phone.png", 390, 844, "light"),
+)
+ANIMATION = Shot("live.webp", 1280, 800, "light")
+
+
+def add_to(commands: Any) -> None:
+    """Add the subcommand to `commands`."""
+    parser = commands.add_parser("screenshots", help="take the pictures of the documentation anew")
+    parser.add_argument("folder", type=Path, help="where they go")
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Take them all; the exit status."""
+    path = find_chromium()
+    if path is None:
+        print("There is no Chromium on this machine; install it first.", file=sys.stderr)
+        return 2
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    with served() as url, chromium(path) as browser:
+        for shot in SHOTS:
+            with opened(browser, url, shot) as page:
+                type_letters(page, PROMPT)
+                page.screenshot(path=chosen.folder / shot.name)
+        with opened(browser, url, ANIMATION) as page:
+            save_animation(list(typing_frames(page)), chosen.folder / ANIMATION.name)
+    return 0
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The app on its built-in model, as `make run` starts it; yields its address."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        flags = ["--port", str(port), "--model", "postcard", "--data-dir", folder]
+        process = subprocess.Popen(
+            [sys.executable, "app.py", *flags], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def opened(browser: Browser, url: str, shot: Shot) -> Iterator[Page]:
+    """The page in a window of the shot's size and colours."""
+    context = browser.new_context(
+        viewport={"width": shot.width_px, "height": shot.height_px},
+        color_scheme="dark" if shot.scheme == "dark" else "light",
+    )
+    try:
+        page = context.new_page()
+        page.goto(url, timeout=LONG_MS)
+        page.get_by_role("textbox", name="Prompt", exact=True).click(timeout=LONG_MS)
+        yield page
+    finally:
+        context.close()
+
+
+def type_letters(page: Page, prompt: str) -> None:
+    """Type `prompt` and wait for its full picture."""
+    page.keyboard.type(prompt, delay=60)
+    await_picture(page, final=True)
+
+
+def typing_frames(page: Page) -> Iterator[Image.Image]:
+    """The window after each letter of the prompt, once its picture is there."""
+    for index, letter in enumerate(PROMPT):
+        page.keyboard.type(letter)
+        await_picture(page, final=index == len(PROMPT) - 1)
+        yield Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+
+
+def await_picture(page: Page, *, final: bool) -> None:
+    """Return once the picture on screen is the newest prompt's, the full one where `final`."""
+    page.wait_for_function(
+        """final => {
+          const { seq, promptSeq, stage } = document.querySelector("#klein-stage canvas").dataset;
+          return seq === promptSeq && (!final || stage === "final");
+        }""",
+        arg=final,
+        timeout=LONG_MS,
+    )
+
+
+def save_animation(frames: list[Image.Image], path: Path) -> None:
+    """The frames as a WebP that rests on its last one."""
+    height_px = round(frames[0].height * ANIMATION_WIDTH_PX / frames[0].width)
+    small = [frame.resize((ANIMATION_WIDTH_PX, height_px)) for frame in frames]
+    small[0].save(
+        path,
+        save_all=True,
+        append_images=small[1:],
+        duration=[FRAME_MS] * (len(small) - 1) + [LAST_FRAME_MS],
+        loop=0,
+        quality=WEBP_QUALITY,
+    )
