@@ -37,7 +37,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
     app, url, _ = blocks.launch(
         server_name=settings.host,
         server_port=settings.port,
-        prevent_thread_lock=not block_thread,
+        prevent_thread_lock=True,
         quiet=True,
         show_error=True,
         theme=KleinTheme(),
@@ -51,4 +51,9 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         footer_links=[],
         mcp_server=settings.mcp,
     )
+    # JPEGs do not deflate, yet uvicorn spends 7 ms a picture on trying; it reads this at each
+    # new connection, and gradio's launch has no way to say it before.
+    blocks.server.config.ws_per_message_deflate = False
+    if block_thread:
+        blocks.block_thread()
     return Served(app, url)

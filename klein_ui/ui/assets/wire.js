@@ -7,13 +7,13 @@ const utf8 = new TextDecoder();
 function unpack(buffer) {
   const length = new DataView(buffer).getUint32(0);
   const header = JSON.parse(utf8.decode(new Uint8Array(buffer, 4, length)));
-  return { header, picture: new Blob([new Uint8Array(buffer, 4 + length)], { type: header.mime }) };
+  return { header, picture: new Uint8Array(buffer, 4 + length) };
 }
 
 /** The same frame as one JSON message with the picture in base64. */
 function unpackEvent({ data, ...header }) {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  return { header, picture: new Blob([bytes], { type: header.mime }) };
+  return { header, picture: bytes };
 }
 
 /** The request message for `prompt` with the settings of the moment. */
