@@ -75,8 +75,9 @@ def served() -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "app.py", *flags], stdout=subprocess.PIPE, text=True
         )
-        assert process.stdout is not None
-        process.stdout.readline()
+        # Its first line says that the page is up.
+        if process.stdout is None or not process.stdout.readline():
+            raise RuntimeError("the app did not start; run it by hand to see why")
         try:
             yield f"http://127.0.0.1:{port}/"
         finally:
