@@ -31,8 +31,9 @@ screenshots: $(VENV)/.dev chromium ## take the pictures of the README anew
 	$(BIN)/python -m klein_ui.bench screenshots docs/images
 
 chromium: ## find Chromium, or install it where that can be done
-	@command -v chromium chromium-browser google-chrome >/dev/null \
-	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	   command -v $$name >/dev/null && exit 0; done; \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	     && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
 	|| echo "No Chromium here: the browser tests are skipped. Install it with: apt install chromium"
 

@@ -1,7 +1,9 @@
 """Klein Live: type, and the picture follows every letter. Run `python app.py --help`."""
 
+import errno
 import logging
 import os
+import socket
 import sys
 
 # Read when gradio is imported: nothing about the user leaves this machine.
@@ -10,7 +12,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from klein_ui import pacing, settings, validate
-from klein_ui.contract import EngineFailed, Request
+from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import loader
 from klein_ui.ui import page
@@ -49,21 +51,41 @@ def main(argv: list[str]) -> int:
         return refuse(f"“{chosen.data_dir}” cannot be written; choose another with --data-dir.")
     # Read by gradio at each upload and download.
     os.environ["GRADIO_TEMP_DIR"] = str(temporary)
+    problem = cannot_listen(chosen.host, chosen.port)
+    if problem is not None:
+        return refuse(problem)
     try:
         services = services_for(chosen)
-        blocks = page.build(services)
-        served = page.launch(blocks, services, block_thread=False)
-    except EngineFailed as error:
+    except KleinError as error:
         return refuse(str(error))
-    except OSError:
-        return refuse(f"Port {chosen.port} is taken; choose another with --port.")
+    blocks = page.build(services)
+    served = page.launch(blocks, services, block_thread=False)
     print(f"Klein Live is at {served.url} (Ctrl-C ends it).", flush=True)
     services.dispatcher.start()
     try:
         blocks.block_thread()
     finally:
-        services.dispatcher.stop()
+        if not services.dispatcher.stop():
+            # A download in progress holds the interpreter until it ends; it goes on next time.
+            os._exit(0)
     return 0
+
+
+def cannot_listen(host: str, port: int) -> str | None:
+    """Why this machine cannot listen there, in one sentence; None if it can."""
+    try:
+        with socket.create_server((host, port), family=_family(host)):
+            return None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"Port {port} is taken; choose another with --port."
+        if error.errno == errno.EACCES:
+            return f"Port {port} is not yours to use; choose one above 1023 with --port."
+        return f"This machine has no address “{host}”; choose another with --host."
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def refuse(sentence: str) -> int:

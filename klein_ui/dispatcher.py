@@ -4,12 +4,13 @@ Each session has a mailbox of one slot: a newer request replaces the one that wa
 turns. What a frame, an error or progress leads to is the listener's business.
 """
 
+import contextlib
 import itertools
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field, replace
 from threading import Condition, Thread
 
@@ -29,6 +30,7 @@ from klein_ui.contract import (
 log = logging.getLogger(__name__)
 
 LOAD_RETRY_S = 10.0
+MAX_SESSIONS = 256
 READY = Progress("ready", "Ready.", 1.0)
 
 
@@ -115,26 +117,42 @@ class Dispatcher:
         """Begin to load the engine, and to render once it is there."""
         self._thread.start()
 
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """Stop after the running step and free the engine. May be called twice."""
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Stop after the running step and free the engine; False if that took too long.
+
+        May be called twice.
+        """
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def open(self, name: str, listener: Listener) -> None:
         """Begin the session `name`; its listener is told at once where the loading stands."""
         with self._changed:
             self._sessions[name] = _Session(listener)
-            progress = self._progress
-        _tell(listener, progress)
+            # Under the lock, or newer progress could be told before this.
+            _tell(listener, self._progress)
 
     def close(self, name: str) -> None:
         """End the session `name`: what waits is dropped, what runs stops within a step."""
         with self._changed:
             self._sessions.pop(name, None)
             self._changed.notify_all()
+
+    def clear(self, name: str) -> None:
+        """The prompt of session `name` was emptied: drop what waits, stop what runs."""
+        with self._changed:
+            session = self._sessions.get(name)
+            if session is not None:
+                session.state = pacing.cleared(session.state)
+
+    def is_full(self) -> bool:
+        """Whether there are as many sessions as one engine should have."""
+        with self._changed:
+            return len(self._sessions) >= MAX_SESSIONS
 
     def submit(self, name: str, asked: Asked, seq: int) -> None:
         """Put `asked` into the mailbox of session `name`, replacing what waits there.
@@ -158,15 +176,15 @@ class Dispatcher:
         future: Future[Frame] = Future()
 
         def listener(event: Event) -> None:
-            match event:
-                case Shown(frame=frame) if not future.done():
-                    future.set_result(frame)
-                case Failed(sentence=sentence) if not future.done():
-                    future.set_exception(KleinError(sentence))
-                case _:
-                    return
-            self.close(name)
+            # Whoever asked may have given up in this very moment.
+            with contextlib.suppress(InvalidStateError):
+                match event:
+                    case Shown(frame=frame) if frame.stage is Stage.FINAL:
+                        future.set_result(frame)
+                    case Failed(sentence=sentence):
+                        future.set_exception(KleinError(sentence))
 
+        future.add_done_callback(lambda _: self.close(name))
         self.open(name, listener)
         self.submit(name, Asked(request), seq=0)
         return future
@@ -207,13 +225,19 @@ class Dispatcher:
                 started = self._clock()
                 engine.warm_up(request)
                 self._costs = self._costs.after(request, self._clock() - started)
+            self._report(READY)
         except Exception as error:
-            log.exception("the engine did not load")
-            self._load_failed_at = self._clock()
-            self._report(Progress("failed", _sentence(error, "The model could not be loaded")))
+            if not self._stopping:
+                self._not_loaded(error)
             return
         self._engine = engine
-        self._report(READY)
+
+    def _not_loaded(self, error: Exception) -> None:
+        if not isinstance(error, KleinError):
+            log.error("the engine did not load", exc_info=error)
+        self._load_failed_at = self._clock()
+        with contextlib.suppress(_Stopping):
+            self._report(Progress("failed", _sentence(error, "The model could not be loaded")))
 
     def _wait_for_retry(self) -> None:
         """After a failed load: tell whoever types, and try again at a key after a while."""
@@ -243,9 +267,10 @@ class Dispatcher:
             if progress.phase != self._progress.phase:
                 log.info("%s", progress.sentence)
             self._progress = progress
-            listeners = [session.listener for session in self._sessions.values()]
-        for listener in listeners:
-            _tell(listener, progress)
+            for session in self._sessions.values():
+                _tell(session.listener, progress)
+        if self._stopping:
+            raise _Stopping
 
     def _next_job(self, engine: Engine) -> _Job | None:
         """Wait for something to render; None when stopping."""
@@ -262,7 +287,7 @@ class Dispatcher:
 
     def _choose(self, engine: Engine, now: float) -> tuple[_Job | None, float | None]:
         """The next session in turn that has a draft to make, else a full picture, else until when
-        to wait. Drafts go first: somebody is typing."""
+        to wait. Drafts go first, somebody is typing, but not for ever."""
         settled: _Job | None = None
         until: float | None = None
         for name, session in self._sessions.items():
@@ -272,7 +297,7 @@ class Dispatcher:
                     until = decision.until if until is None else min(until, decision.until)
                 continue
             job = _Job(name, _running(session.state.seq, decision, now), decision.preview)
-            if session.state.reached is None:
+            if not decision.settled or pacing.overdue(session.state, self._settings, now):
                 return job, None
             settled = settled or job
         return settled, until
@@ -352,8 +377,12 @@ class Dispatcher:
         )
 
 
+class _Stopping(Exception):
+    """Ends a loading in progress, from within its report of progress."""
+
+
 def _running(seq: int, run: pacing.Run, now: float) -> pacing.Running:
-    return pacing.Running(seq, run.request, run.stage, now, run.expected_s)
+    return pacing.Running(seq, run.request, run.stage, now, run.expected_s, run.settled)
 
 
 def _sentence(error: Exception, what: str) -> str:

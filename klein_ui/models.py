@@ -41,8 +41,11 @@ class ModelRow:
     about: str
 
     def __post_init__(self) -> None:
-        if self.max_side % GRID_PX or self.default_side % GRID_PX or self.draft_side % GRID_PX:
-            raise ValueError(f"the sides of {self.name} must be multiples of {GRID_PX}")
+        sides = (self.min_side, self.draft_side, self.default_side, self.max_side)
+        if any(side % GRID_PX for side in sides):
+            raise ValueError(f"all sides must be multiples of {GRID_PX}")
+        if list(sides) != sorted(sides) or self.default_side**2 > self.max_area:
+            raise ValueError("min_side, draft_side, default_side, max_side and max_area disagree")
 
 
 KLEIN_4B = ModelRow(
@@ -113,8 +116,8 @@ def names() -> tuple[str, ...]:
 def from_folder(folder: Path) -> ModelRow:
     """A row for a pipeline saved by `save_pretrained`, with klein's defaults.
 
-    A `klein_ui.json` beside the `model_index.json` may set the fields of `FolderLimits`.
-    Raises `EngineFailed`.
+    A `klein_ui.json` beside the `model_index.json` may set `text_encoder_out_layers` and
+    `FOLDER_NUMBERS`. Raises `EngineFailed`.
     """
     if not (folder / "model_index.json").is_file():
         raise EngineFailed(

@@ -43,6 +43,8 @@ EMA_WEIGHT = 0.3
 # Sizes whose cost is this close to the cheapest count as equally quick; the larger one wins.
 SAME_COST = 1.15
 MOST_COSTS = 64
+# How long a settled picture lets the drafts of other sessions go first.
+FINAL_PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +65,33 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A render in progress; `outdated_at` is when the first newer request came."""
+    """A render in progress.
+
+    `settled`: the draft of the same request is on screen already. `outdated_at` is when the first
+    newer request came.
+    """
 
     seq: int
     request: Request
     stage: Stage
     started_at: float
     expected_s: float | None
+    settled: bool = False
     outdated_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Start this render now; with `preview` show its first step."""
+    """Start this render now; with `preview` show its first step.
+
+    `settled`: the draft of the same request is on screen already.
+    """
 
     request: Request
     stage: Stage
     expected_s: float | None
-    preview: bool
+    preview: bool = False
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +116,16 @@ def typed(state: State, asked: Asked, seq: int, now: float) -> State:
         stale_since=now if state.stale_since is None else state.stale_since,
         reached=None,
     )
+
+
+def cleared(state: State) -> State:
+    """The session after its prompt was emptied: it wants no picture."""
+    return replace(state, asked=None, seq=-1, stale_since=None, reached=None)
+
+
+def overdue(state: State, settings: PacingSettings, now: float) -> bool:
+    """Whether a full picture waits so long, for others who type, that it takes its turn."""
+    return now > state.last_key_at + settings.settle_s + FINAL_PATIENCE_S
 
 
 def shown(state: State, running: Running) -> State:
@@ -165,16 +186,22 @@ def supersede(
     """Whether to stop `running` for the newer request that waits.
 
     Stop it while enough of it is left to be worth the restart, and while the restarted picture
-    would still come within the staleness bound; else it is let through to its end.
+    would still come within the staleness bound; else it is let through to its end. The full
+    picture of a draft on screen would show nothing newer, so nobody starves without it.
     """
-    if state.asked is None or state.seq == running.seq:
+    if state.asked is None:
+        return True
+    restart = first_run(state.asked, forecast, settings)
+    if state.seq == running.seq or restart.request == running.request:
         return False
-    restart_s = first_run(state.asked, forecast, settings).expected_s
+    restart_s = restart.expected_s
     if restart_s is None:
         # Nothing was measured yet; stopping now could go on for ever, finishing measures.
         return False
     if _remaining_s(running, steps_done, now) <= WORTH_STOPPING * restart_s:
         return False
+    if running.settled:
+        return True
     stale_s = now - (now if state.stale_since is None else state.stale_since)
     return stale_s + restart_s <= _bound_s(restart_s, settings)
 
@@ -182,7 +209,7 @@ def supersede(
 def _settled(asked: Asked, settle_at: float, forecast: Forecast, now: float) -> Run | Wait:
     if now < settle_at:
         return Wait(settle_at)
-    return Run(asked.request, Stage.FINAL, forecast(asked.request), preview=False)
+    return Run(asked.request, Stage.FINAL, forecast(asked.request), settled=True)
 
 
 def _run(request: Request, stage: Stage, expected_s: float | None, settings: PacingSettings) -> Run:

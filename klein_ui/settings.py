@@ -27,8 +27,6 @@ class Settings:
     staleness_ms: int
     cache_mb: int
     mcp: bool
-    space: bool
-    """Whether this is a Hugging Face Space, where a proxy stands in front."""
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settings:
@@ -51,7 +49,6 @@ def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settin
         staleness_ms=chosen.staleness_ms,
         cache_mb=chosen.cache_mb,
         mcp=chosen.mcp,
-        space=bool(environ.get("SPACE_ID")),
     )
 
 
@@ -143,7 +140,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--mcp",
         action="store_true",
-        default=environ.get(ENV_PREFIX + "MCP", "") not in ("", "0", "false"),
+        default=environ.get(ENV_PREFIX + "MCP", "").lower() in ("1", "true", "yes", "on"),
         help="also serve /generate as a tool for MCP clients, at /gradio_api/mcp/",
     )
     return parser

@@ -276,6 +276,78 @@ def test_a_one_off_that_fails_says_why(start: Start) -> None:
         dispatcher.render(asked("boom").request).result(LONG_S)
 
 
+def test_whoever_gives_up_on_a_picture_leaves_no_session(start: Start) -> None:
+    engine, steps = stepped()
+    dispatcher = start(engine)
+    futures = [dispatcher.render(asked(str(n)).request) for n in range(5)]
+    steps.await_one()
+    for future in futures:
+        future.cancel()
+    assert dispatcher.stats().sessions == 0
+    steps.free.set()
+    steps.step()
+    assert dispatcher.render(asked("next").request).result(LONG_S).request.prompt == "next"
+    assert engine.prompts == ["0", "next"]
+    assert engine.counts.decodes == 1
+
+
+def test_a_one_off_of_a_slow_engine_is_no_preview(start: Start) -> None:
+    dispatcher = start(FakeEngine(render_s=0.0), PacingSettings(preview_s=-1.0))
+    dispatcher.render(asked("measured").request).result(LONG_S)
+    assert dispatcher.render(asked("sun").request).result(LONG_S).stage is Stage.FINAL
+
+
+def test_a_settled_picture_gets_its_turn_among_those_who_type(start: Start) -> None:
+    now = [100.0]
+    dispatcher = start(
+        FakeEngine(render_s=0.0), PacingSettings(direct_s=-1.0), clock=lambda: now[0]
+    )
+    settled, typing = Ears(), Ears()
+    dispatcher.open("settled", settled)
+    dispatcher.open("typing", typing)
+    dispatcher.submit("settled", asked("done", side=256), seq=0)
+    assert settled.shown().frame.stage is Stage.DRAFT
+    for seq in range(1, 40):
+        now[0] += 0.05
+        dispatcher.submit("typing", asked(str(seq), side=256), seq)
+        assert typing.shown().seq == seq
+        now[0] += 0.001
+    assert settled.shown().frame.stage is Stage.FINAL
+
+
+def test_an_emptied_prompt_stops_what_runs(start: Start) -> None:
+    engine, steps = stepped()
+    dispatcher, ears = start(engine), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.submit("a", asked("sun"), seq=0)
+    steps.await_one()
+    dispatcher.clear("a")
+    dispatcher.open("b", ears)
+    dispatcher.submit("b", asked("moon"), seq=2)
+    steps.free.set()
+    steps.step()
+    assert ears.shown().seq == 2
+    assert (engine.counts.superseded, engine.counts.decodes) == (1, 1)
+
+
+def test_stopping_ends_a_loading_at_its_next_report() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def load(report: Callable[[Progress], None]) -> FakeEngine:
+        begun.set()
+        try:
+            while True:
+                report(Progress("downloading", "Downloading…"))
+        finally:
+            ended.set()
+
+    dispatcher = Dispatcher(load, lambda: (), PacingSettings())
+    dispatcher.start()
+    assert begun.wait(LONG_S)
+    assert dispatcher.stop()
+    assert ended.is_set()
+
+
 def test_the_engine_is_loaded_once_for_everybody(start: Start) -> None:
     engine = FakeEngine(render_s=0.0)
     dispatcher = start(engine)

@@ -36,7 +36,8 @@ def test_a_folder_without_a_pipeline_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_may_bring_its_own_numbers(tmp_path: Path) -> None:
     tmp_path.joinpath("model_index.json").write_text("{}")
-    own = {"text_encoder_out_layers": [1, 2], "max_side": 256, "max_sequence_length": 64}
+    sides = {"min_side": 64, "draft_side": 128, "default_side": 256, "max_side": 256}
+    own = {"text_encoder_out_layers": [1, 2], "max_sequence_length": 64, **sides}
     tmp_path.joinpath("klein_ui.json").write_text(json.dumps(own))
     row = models.from_folder(tmp_path)
     assert row.text_encoder_out_layers == (1, 2)
@@ -59,4 +60,12 @@ def test_sides_must_fit_the_grid(tmp_path: Path) -> None:
     tmp_path.joinpath("model_index.json").write_text("{}")
     tmp_path.joinpath("klein_ui.json").write_text('{"max_side": 250}')
     with pytest.raises(EngineFailed, match="multiples of 16"):
+        models.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize("text", ['{"max_side": 512}', '{"max_area": 1024}', '{"min_side": 2000}'])
+def test_limits_must_agree(tmp_path: Path, text: str) -> None:
+    tmp_path.joinpath("model_index.json").write_text("{}")
+    tmp_path.joinpath("klein_ui.json").write_text(text)
+    with pytest.raises(EngineFailed, match=r"disagree|multiples"):
         models.from_folder(tmp_path)

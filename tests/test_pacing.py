@@ -34,7 +34,9 @@ def after_key(now: float = 10.0, state: State | None = None, seq: int = 1) -> St
 
 
 def running(state: State, run: Run, started_at: float) -> Running:
-    return Running(state.seq, run.request, run.stage, started_at, run.expected_s)
+    return Running(
+        state.seq, run.request, run.stage, started_at, run.expected_s, settled=run.settled
+    )
 
 
 def test_nothing_typed_means_nothing_to_do() -> None:
@@ -113,7 +115,7 @@ def test_an_isolated_key_teaches_no_typing_interval() -> None:
 
 
 def job(expected_s: float, started_at: float = 10.0) -> Running:
-    return Running(1, asked().request, Stage.DRAFT, started_at, expected_s)
+    return Running(1, asked("older").request, Stage.DRAFT, started_at, expected_s)
 
 
 def newer(now: float, stale_since: float | None = None) -> State:
@@ -143,12 +145,31 @@ def test_the_newest_request_is_never_superseded() -> None:
     assert not pacing.supersede(state, job(0.15), 0, flat(0.15), SETTINGS, 10.0)
 
 
-def test_a_full_picture_stops_for_a_key() -> None:
+@pytest.mark.parametrize("waited_s", [0.0, 0.3, 0.6, 5.0])
+def test_a_full_picture_stops_for_a_key_however_long_its_step(waited_s: float) -> None:
     state = pacing.typed(State(), asked("a"), 1, 10.0)
-    full = Running(1, asked("a").request, Stage.FINAL, 10.5, 2.0)
+    full = Running(1, asked("a").request, Stage.FINAL, 10.5, 2.0, settled=True)
     state = replace(state, stale_since=None, reached=Stage.DRAFT)
     state = pacing.typed(state, asked("ab"), 2, 11.0)
-    assert pacing.supersede(state, full, 1, per_pixel(2.0), SETTINGS, 11.0)
+    assert pacing.supersede(state, full, 1, per_pixel(2.0), SETTINGS, 11.0 + waited_s)
+
+
+def test_a_run_of_the_very_picture_that_waits_goes_on() -> None:
+    state = newer(10.02)
+    same = Running(1, asked().drafts[0], Stage.DRAFT, 10.0, 0.15)
+    assert not pacing.supersede(state, same, 0, flat(0.15), SETTINGS, 10.02)
+
+
+def test_an_emptied_prompt_stops_what_runs_and_wants_nothing() -> None:
+    state = pacing.cleared(after_key())
+    assert pacing.decide(state, flat(0.1), SETTINGS, 99.0) == Wait()
+    assert pacing.supersede(state, job(0.15), 1, flat(0.15), SETTINGS, 10.02)
+
+
+def test_a_settled_picture_is_overdue_after_a_while() -> None:
+    due_at = 10.0 + SETTINGS.settle_s + pacing.FINAL_PATIENCE_S
+    assert not pacing.overdue(after_key(), SETTINGS, due_at)
+    assert pacing.overdue(after_key(), SETTINGS, due_at + 0.01)
 
 
 def test_a_run_slower_than_forecast_is_judged_by_its_own_pace() -> None:
@@ -184,13 +205,13 @@ def type_into(keys_s: list[float], step_s: float, settings: PacingSettings) -> l
 class Simulation:
     """One session and one engine on an invented clock."""
 
-    def __init__(self, step_s: float, settings: PacingSettings) -> None:
-        self.step_s = step_s
+    def __init__(
+        self, step_s: float, settings: PacingSettings, forecast: pacing.Forecast | None = None
+    ) -> None:
         self.settings = settings
-        self.forecast = flat(step_s * 4)
+        self.forecast = forecast or flat(step_s * 4)
         self.state = State()
         self.shown: list[Shown] = []
-        self.longest_late_s = 0.0
 
     def play(self, keys_s: list[float]) -> list[Shown]:
         now, keys = 0.0, list(enumerate(keys_s))
@@ -220,7 +241,8 @@ class Simulation:
                     job = replace(job, outdated_at=at)
             if pacing.supersede(self.state, job, step, self.forecast, self.settings, now):
                 return now
-            now += self.step_s if step < job.request.steps else 0.0
+            if step < job.request.steps:
+                now += (self.forecast(job.request) or 0.0) / job.request.steps
         self.state = pacing.shown(self.state, job)
         self.shown.append((now, job.seq, job.stage))
         return now
@@ -257,6 +279,18 @@ def test_somebody_who_never_pauses_still_sees_pictures(gaps_s: list[float], step
     # The bound holds for when the next picture starts to count as late; a run that was let through
     # and one that had just begun may still lie between, and the clock moves in whole steps.
     assert longest_s <= bound_s + render_s + step_s + 0.001
+
+
+@given(gaps_s=typing, full_s=st.sampled_from([0.2, 0.8, 2.0, 8.0]))
+def test_a_slow_full_picture_never_keeps_a_key_waiting(gaps_s: list[float], full_s: float) -> None:
+    keys_s = [sum(gaps_s[: i + 1]) for i in range(len(gaps_s))]
+    forecast = per_pixel(full_s)
+    shown = Simulation(0.0, SETTINGS, forecast).play(keys_s)
+    assert shown[-1][1:] == (len(keys_s) - 1, Stage.FINAL)
+    draft_s = pacing.first_run(asked(), forecast, SETTINGS).expected_s or 0.0
+    last = next(at for at, seq, _ in shown if seq == len(keys_s) - 1)
+    # At worst one step of a full picture, what is left of a draft let through, the grace, a draft.
+    assert last - keys_s[-1] <= full_s / 4 + 2 * draft_s + SETTINGS.grace_s + 0.001
 
 
 def test_typing_at_eighty_ms_with_a_150_ms_engine_shows_a_steady_stream() -> None:

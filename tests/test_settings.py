@@ -10,7 +10,7 @@ from klein_ui import settings
 def test_the_defaults_serve_this_machine_only() -> None:
     chosen = settings.read([], {})
     assert (chosen.host, chosen.port, chosen.model) == ("127.0.0.1", 7860, "auto")
-    assert (chosen.device, chosen.mcp, chosen.space) == ("auto", False, False)
+    assert (chosen.device, chosen.mcp) == ("auto", False)
 
 
 def test_the_environment_says_the_same_and_a_flag_wins() -> None:
@@ -21,7 +21,14 @@ def test_the_environment_says_the_same_and_a_flag_wins() -> None:
 
 def test_a_space_tells_where_to_listen() -> None:
     chosen = settings.read([], {"SPACE_ID": "a/b", "GRADIO_SERVER_NAME": "0.0.0.0"})
-    assert (chosen.host, chosen.space) == ("0.0.0.0", True)
+    assert chosen.host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("said", "on"), [("1", True), ("True", True), ("0", False), ("False", False)]
+)
+def test_mcp_by_environment(said: str, on: bool) -> None:
+    assert settings.read([], {"KLEIN_MCP": said}).mcp is on
 
 
 def test_a_folder_may_be_in_the_home() -> None:

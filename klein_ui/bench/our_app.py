@@ -54,4 +54,8 @@ def start(
     flags = ["--port", str(port), "--data-dir", str(folder), "--grace-ms", "0"]
     services = Services(row, dispatcher, read(flags, environ={}), Shelf(SHELF_BYTES))
     served = page.launch(page.build(services), services, block_thread=False)
-    return served.url, dispatcher.stop
+
+    def end() -> None:
+        dispatcher.stop()
+
+    return served.url, end

@@ -106,11 +106,12 @@ class KleinEngine:
         _ask(hooks, 0)
         for step in range(plan.steps):
             velocity = self._velocity(latents, prompt, plan, step)
+            moved = euler(latents, velocity, plan.sigmas, step)
+            _wait_for_device(moved)
+            _ask(hooks, step + 1)
             if step == 0 and hooks.preview is not None and plan.steps > 1:
                 hooks.preview(self._preview(request, prompt, plan, latents, velocity))
-            latents = euler(latents, velocity, plan.sigmas, step)
-            self._wait_for_device(latents)
-            _ask(hooks, step + 1)
+            latents = moved
         return latents
 
     def _velocity(self, latents: Tensor, prompt: PromptEmbeds, plan: Plan, step: int) -> Tensor:
@@ -163,16 +164,19 @@ class KleinEngine:
             notes = ("The end of the prompt is beyond what this model reads; shorten it.",)
         return Frame(request, stage, pixels, timings, self._origin, notes)
 
-    def _wait_for_device(self, latents: Tensor) -> None:
-        """CUDA lags behind the CPU: without waiting, all steps are queued at the first ask."""
-        if latents.is_cuda:
-            torch.cuda.current_stream(latents.device).synchronize()
-
 
 def euler(latents: Tensor, velocity: Tensor, sigmas: Tensor, step: int) -> Tensor:
     """One step of `FlowMatchEulerDiscreteScheduler`: in float32, then back to the model's type."""
     moved = latents.to(torch.float32) + (sigmas[step + 1] - sigmas[step]) * velocity
     return moved.to(velocity.dtype)
+
+
+def _wait_for_device(latents: Tensor) -> None:
+    """A GPU lags behind the CPU: without waiting, all steps are queued at the first ask."""
+    if latents.is_cuda:
+        torch.cuda.current_stream(latents.device).synchronize()
+    elif latents.device.type == "mps":
+        torch.mps.synchronize()
 
 
 def _ask(hooks: Hooks, steps_done: int) -> None:

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from klein_ui import validate
-from klein_ui.contract import InvalidRequest, Stage
+from klein_ui.contract import Stage
 from klein_ui.dispatcher import Event, Failed, Shown
 from klein_ui.ui import wire
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.services import Services
-from klein_ui.ui.socket import encode
+from klein_ui.ui.socket import encode, hear
 
 IDLE_S = 300.0
-MAX_LANES = 256
-BUSY = "Too many pages are open; try again in a minute."
 
 
 @dataclass(slots=True)
@@ -38,20 +35,19 @@ class Lanes:
     async def follow(self, message: str, request: gr.Request) -> AsyncIterator[str]:
         """Frames for one request as JSON, the last one final; ends early when a newer one comes."""
         name = f"lane-{request.session_hash}"
-        seq: int | None = None
-        try:
-            seq, fields = wire.request_of(message)
-            asked = validate.asked(fields, self._services.row)
-        except InvalidRequest as error:
-            yield wire.invalid(seq, error)
-            return
         lane = self._open(name)
         if lane is None:
-            yield wire.failed(Failed(seq, BUSY))
+            yield wire.failed(Failed(0, wire.FULL))
             return
         self._own(lane, name)
-        self._services.dispatcher.submit(name, asked, seq)
-        async for text in self._texts(lane, seq):
+        refused = hear(self._services, name, message)
+        if refused is not None:
+            yield refused
+            return
+        said = wire.up(message)
+        if said.fields is None:
+            return
+        async for text in self._texts(lane, said.seq):
             yield text
 
     async def left(self, request: gr.Request) -> None:
@@ -72,7 +68,7 @@ class Lanes:
 
     def _open(self, name: str) -> _Lane | None:
         lane = self._lanes.get(name)
-        if lane is None and len(self._lanes) < MAX_LANES:
+        if lane is None and not self._services.dispatcher.is_full():
             lane = self._lanes[name] = _Lane(Outbox(asyncio.get_running_loop()))
             self._services.dispatcher.open(name, lane.outbox.put)
         return lane

@@ -1,25 +1,47 @@
-"""Finished frames, kept for a while under unguessable names so that the page can fetch a PNG."""
+"""Finished frames under unguessable names, so that the page can fetch a PNG."""
 
 import secrets
+from dataclasses import dataclass
 
 from klein_ui.cache import ByteLRU
-from klein_ui.contract import Frame
+from klein_ui.contract import Frame, Request, Stage
 
 NAME_BYTES = 16
+MAX_REQUEST_BYTES = 8 * 2**20
+# What a request takes beside its prompt, rounded up.
+REQUEST_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a name leads to: the request, and its frame while that is still in memory."""
+
+    request: Request
+    frame: Frame | None
 
 
 class Shelf:
-    """The most recent frames of all sessions, at most `max_bytes` of pixels."""
+    """The most recent frames of all sessions, at most `max_bytes` of pixels.
+
+    Requests are small and kept far longer: a frame that is gone can be made again from its own.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._frames: ByteLRU[str, Frame] = ByteLRU(max_bytes)
+        self._requests: ByteLRU[str, Request] = ByteLRU(MAX_REQUEST_BYTES)
 
     def put(self, frame: Frame) -> str:
-        """Keep `frame`; its new name is the only way to it."""
+        """Keep `frame`; its new name is the only way to it. A preview has none: its request makes
+        another picture."""
+        if frame.stage is Stage.PREVIEW:
+            return ""
         name = secrets.token_hex(NAME_BYTES)
         self._frames.put(name, frame, frame.pixels.nbytes)
+        prompt_bytes = len(frame.request.prompt.encode())
+        self._requests.put(name, frame.request, REQUEST_BYTES + prompt_bytes)
         return name
 
-    def get(self, name: str) -> Frame | None:
-        """The frame called `name`, None when it is gone."""
-        return self._frames.get(name)
+    def get(self, name: str) -> Kept | None:
+        """What `name` leads to, None when even its request is gone."""
+        request = self._requests.get(name)
+        return None if request is None else Kept(request, self._frames.get(name))

@@ -1,27 +1,30 @@
 """The live loop's own way in and out: a WebSocket, and frames as PNG by name."""
 
 import asyncio
-import contextlib
+import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from klein_ui import images, provenance, validate
-from klein_ui.contract import Frame, InvalidRequest, Stage
+from klein_ui.contract import Frame, InvalidRequest, KleinError, Stage
 from klein_ui.dispatcher import Event, Failed, Shown
 from klein_ui.ui import wire
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.services import Services
 
+log = logging.getLogger(__name__)
+
 SOCKET_PATH = "/gradio_api/live"
 FRAME_PATH = "/gradio_api/live/frames/{name}.png"
-MAX_SESSIONS = 256
+GONE = "This picture is no longer kept; type a letter to make it again."
 # Close codes of RFC 6455, section 7.4.1.
 POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
@@ -40,21 +43,24 @@ async def live(services: Services, socket: WebSocket) -> None:
     if not same_origin(socket.headers):
         await socket.close(POLICY_VIOLATION, "Open the app from its own address.")
         return
-    if services.dispatcher.stats().sessions >= MAX_SESSIONS:
-        await socket.close(TRY_AGAIN_LATER, "Too many pages are open; try again in a minute.")
+    if services.dispatcher.is_full():
+        await socket.close(TRY_AGAIN_LATER, wire.FULL)
         return
     await socket.accept()
     name = secrets.token_hex(8)
     outbox = Outbox(asyncio.get_running_loop())
     services.dispatcher.open(name, outbox.put)
-    writer = asyncio.create_task(_write(services, socket, outbox))
     try:
-        await _read(services, socket, name)
+        async with anyio.create_task_group() as ways:
+            # Either way alone is of no use: a page that gets nothing should connect anew.
+            for way in (_read(services, socket, name), _write(services, socket, outbox)):
+                ways.start_soon(_first_to_end, way, ways.cancel_scope)
+    except* WebSocketDisconnect:
+        log.debug("a page left")
+    except* Exception:
+        log.exception("a page was cut off")
     finally:
         services.dispatcher.close(name)
-        writer.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await writer
 
 
 def same_origin(headers: Mapping[str, str]) -> bool:
@@ -74,12 +80,16 @@ def same_origin(headers: Mapping[str, str]) -> bool:
 
 
 async def frame_png(services: Services, request: HTTPRequest) -> Response:
-    """The frame called `name` as a PNG that holds its request."""
-    frame = services.shelf.get(request.path_params["name"])
-    if frame is None:
-        return PlainTextResponse(
-            "This picture is no longer in memory; type a letter to make it again.", 404
-        )
+    """The frame called `name` as a PNG that holds its request, made again if need be."""
+    kept = services.shelf.get(request.path_params["name"])
+    if kept is None:
+        return PlainTextResponse(GONE, 404)
+    try:
+        frame = kept.frame
+        if frame is None:
+            frame = await asyncio.wrap_future(services.dispatcher.render(kept.request))
+    except KleinError as error:
+        return PlainTextResponse(str(error), 503)
     body = await asyncio.to_thread(images.png, frame.pixels, provenance.texts(frame))
     headers = {
         "Content-Disposition": 'attachment; filename="klein-live.png"',
@@ -94,6 +104,27 @@ def encode(frame: Frame) -> tuple[bytes, str]:
     return images.jpeg(frame.pixels, quality), images.JPEG
 
 
+def hear(services: Services, name: str, text: str) -> str | None:
+    """Hand a message of session `name` to the dispatcher; the answer where it is refused."""
+    seq: int | None = None
+    try:
+        message = wire.up(text)
+        seq = message.seq
+        if message.fields is None:
+            services.dispatcher.clear(name)
+        else:
+            asked = validate.asked(message.fields, services.row)
+            services.dispatcher.submit(name, asked, seq)
+    except InvalidRequest as error:
+        return wire.invalid(seq, error)
+    return None
+
+
+async def _first_to_end(way: Coroutine[None, None, None], others: anyio.CancelScope) -> None:
+    await way
+    others.cancel()
+
+
 async def _read(services: Services, socket: WebSocket, name: str) -> None:
     while True:
         try:
@@ -101,23 +132,17 @@ async def _read(services: Services, socket: WebSocket, name: str) -> None:
         except (WebSocketDisconnect, KeyError):
             # KeyError: a binary message, which no page of ours sends.
             return
-        seq: int | None = None
-        try:
-            seq, fields = wire.request_of(text)
-            asked = validate.asked(fields, services.row)
-        except InvalidRequest as error:
-            await socket.send_text(wire.invalid(seq, error))
-            continue
-        services.dispatcher.submit(name, asked, seq)
+        refused = hear(services, name, text)
+        if refused is not None:
+            await socket.send_text(refused)
 
 
 async def _write(services: Services, socket: WebSocket, outbox: Outbox) -> None:
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-        await socket.send_text(wire.hello(services.row))
-        while True:
-            await outbox.wait()
-            for event in outbox.take():
-                await _send(services, socket, event)
+    await socket.send_text(wire.hello(services.row))
+    while True:
+        await outbox.wait()
+        for event in outbox.take():
+            await _send(services, socket, event)
 
 
 async def _send(services: Services, socket: WebSocket, event: Event) -> None:

@@ -1,6 +1,7 @@
 """What travels between page and server, the same over the WebSocket and over Gradio events.
 
-Up, JSON text: `{"type": "request", "seq", "prompt", "seed", "width", "height", "draft", "steps"}`.
+Up, JSON text: `{"type": "request", "seq", "prompt", "seed", "width", "height", "draft", "steps"}`,
+and `{"type": "clear", "seq"}` when the prompt was emptied and no picture is wanted.
 
 Down, JSON text:
 `{"type": "hello", "protocol", "model": {...}, "limits": {...}, "defaults": {...}}` once,
@@ -10,13 +11,14 @@ Down, JSON text:
 Down, binary: four bytes, big endian, the length of a JSON header; the header
 `{"type": "frame", "seq", "stage", "frame", "width", "height", "mime", "timings", "superseded",
 "notes"}`; then the encoded picture. As an event the same header carries the picture as `data`,
-base64. `frame` is the name under which the PNG can be fetched.
+base64. `frame` is the name under which the PNG can be fetched, empty for a preview.
 """
 
 import base64
 import json
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from klein_ui.contract import InvalidRequest, Progress
 from klein_ui.dispatcher import Failed, Shown
@@ -24,24 +26,33 @@ from klein_ui.models import ModelRow
 from klein_ui.validate import MAX_PROMPT_CHARS, MAX_SEED
 
 PROTOCOL = 1
+FULL = "Too many pages are open; try again in a minute."
 MAX_MESSAGE_CHARS = 32_768
 """Longest message from a page: a full prompt with every character escaped, and room."""
 
 
-def request_of(text: str) -> tuple[int, Mapping[str, object]]:
-    """The sequence number and fields of a message from the page. Raises `InvalidRequest`."""
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A message from the page: its number, and the fields of a request unless it clears."""
+
+    seq: int
+    fields: Mapping[str, object] | None
+
+
+def up(text: str) -> Up:
+    """What a message from the page says. Raises `InvalidRequest`."""
     if len(text) > MAX_MESSAGE_CHARS:
         raise InvalidRequest("prompt", "The message is too long; shorten the prompt.")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("message", "The message is not JSON; reload the page.") from error
-    if not isinstance(message, dict) or message.get("type") != "request":
+    if not isinstance(message, dict) or message.get("type") not in ("request", "clear"):
         raise InvalidRequest("message", "The message is of no known type; reload the page.")
     seq = message.get("seq")
     if type(seq) is not int or not 0 <= seq < 2**53:
         raise InvalidRequest("seq", "The message has no sequence number; reload the page.")
-    return seq, message
+    return Up(seq, message if message["type"] == "request" else None)
 
 
 def hello(row: ModelRow) -> str:

@@ -123,10 +123,11 @@ def test_changing_only_the_seed_or_size_encodes_no_text(
     assert engine.prompts_encoded == 2
 
 
-@pytest.mark.parametrize("at", [0, 1, 4])
+@pytest.mark.parametrize(("at", "previewed"), [(0, True), (1, True), (1, False), (4, False)])
 def test_a_superseded_render_decodes_nothing_and_leaves_nothing(
-    engine: KleinEngine, row: models.ModelRow, at: int
+    engine: KleinEngine, row: models.ModelRow, at: int, previewed: bool
 ) -> None:
+    previews: list[Frame] = []
     asked: list[int] = []
 
     def superseded(steps_done: int) -> bool:
@@ -134,7 +135,9 @@ def test_a_superseded_render_decodes_nothing_and_leaves_nothing(
         return steps_done == at
 
     with pytest.raises(Superseded):
-        engine.render(request(row), Stage.FINAL, Hooks(superseded=superseded))
+        hooks = Hooks(superseded, previews.append if previewed else None)
+        engine.render(request(row), Stage.FINAL, hooks)
+    assert previews == []
     assert asked == list(range(at + 1))
     assert engine.decodes == 0
     assert not engine.has(request(row))

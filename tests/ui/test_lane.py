@@ -8,8 +8,9 @@ from typing import cast
 import gradio as gr
 import pytest
 
+from klein_ui import dispatcher
 from klein_ui.dispatcher import Dispatcher
-from klein_ui.ui import lane
+from klein_ui.ui import lane, wire
 from klein_ui.ui.lane import Lanes
 from klein_ui.ui.services import Services
 
@@ -75,7 +76,14 @@ async def test_a_lane_nobody_uses_is_closed_after_a_while(
     assert services.dispatcher.stats().sessions == 0
 
 
+async def test_an_emptied_prompt_drops_what_waits(services: Services) -> None:
+    lanes = Lanes(services)
+    await replies(lanes, message(0))
+    assert await replies(lanes, '{"type": "clear", "seq": 1}') == []
+    assert (await replies(lanes, message(2)))[-1]["seq"] == 2
+
+
 async def test_a_full_server_says_so(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane, "MAX_LANES", 0)
+    monkeypatch.setattr(dispatcher, "MAX_SESSIONS", 0)
     got = await replies(Lanes(services), message(0))
-    assert got[0]["sentence"] == lane.BUSY
+    assert got[0]["sentence"] == wire.FULL

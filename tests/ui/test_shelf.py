@@ -1,5 +1,7 @@
 """Frames by name, for a while."""
 
+from dataclasses import replace
+
 from klein_ui.contract import Frame, Hooks, Request, Stage
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.ui.shelf import Shelf
@@ -18,10 +20,19 @@ def test_names_cannot_be_guessed_and_lead_back() -> None:
     found = shelf.get(names[1])
     assert found is not None
     assert found.request.seed == 1
+    assert found.frame is not None
     assert shelf.get("0" * 32) is None
 
 
-def test_the_oldest_frames_go_when_it_is_full() -> None:
+def test_the_oldest_frames_go_when_it_is_full_but_their_requests_stay() -> None:
     shelf = Shelf(2 * 64 * 64 * 3)
+    kept = [shelf.get(shelf.put(frame(seed))) for seed in range(3)]
+    assert all(found is not None for found in kept)
     names = [shelf.put(frame(seed)) for seed in range(3)]
-    assert [shelf.get(name) is None for name in names] == [True, False, False]
+    found = [shelf.get(name) for name in names]
+    assert [one.frame is None for one in found if one] == [True, False, False]
+    assert [one.request.seed for one in found if one] == [0, 1, 2]
+
+
+def test_a_preview_has_no_name() -> None:
+    assert Shelf(2**20).put(replace(frame(0), stage=Stage.PREVIEW)) == ""

@@ -4,6 +4,7 @@ import io
 import json
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from klein_ui import provenance
+from klein_ui import dispatcher, provenance
+from klein_ui.engine.fake import bands
 from klein_ui.ui import socket
 from klein_ui.ui.services import Services
+from klein_ui.ui.shelf import Shelf
 
 
 @pytest.fixture
@@ -63,12 +66,35 @@ def test_the_png_of_a_frame_holds_its_request(client: TestClient, services: Serv
         header, _ = next_frame(page)
     reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
     assert "attachment" in reply.headers["content-disposition"]
-    frame = services.shelf.get(str(header["frame"]))
-    assert frame is not None
+    kept = services.shelf.get(str(header["frame"]))
+    assert kept is not None
+    assert kept.frame is not None
     with Image.open(io.BytesIO(reply.content)) as picture:
-        assert np.array_equal(np.asarray(picture), frame.pixels)
+        assert np.array_equal(np.asarray(picture), kept.frame.pixels)
         request = provenance.request_from(picture.info[provenance.CHUNK])
     assert (request.prompt, request.seed) == ("夜 🌋", 9)
+
+
+def test_a_frame_that_left_the_memory_is_made_again(services: Services) -> None:
+    forgetful = replace(services, shelf=Shelf(0))
+    client = TestClient(Starlette(routes=socket.routes(forgetful)))
+    with client, client.websocket_connect(socket.SOCKET_PATH) as page:
+        ask(page, 0, "sun", seed=9)
+        header, _ = next_frame(page)
+        reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+    kept = forgetful.shelf.get(str(header["frame"]))
+    assert kept is not None
+    with Image.open(io.BytesIO(reply.content)) as picture:
+        assert np.array_equal(np.asarray(picture), bands(kept.request))
+
+
+def test_an_emptied_prompt_drops_what_waits(client: TestClient) -> None:
+    with client.websocket_connect(socket.SOCKET_PATH) as page:
+        ask(page, 1, "sun")
+        page.send_text('{"type": "clear", "seq": 2}')
+        ask(page, 3, "moon")
+        while next_frame(page)[0]["seq"] != 3:
+            continue
 
 
 def test_a_frame_that_is_gone_says_what_to_do(client: TestClient) -> None:
@@ -136,7 +162,7 @@ def test_same_origin(headers: dict[str, str], same: bool) -> None:
 def test_a_full_server_says_so(
     client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "MAX_SESSIONS", 0)
+    monkeypatch.setattr(dispatcher, "MAX_SESSIONS", 0)
     with (
         pytest.raises(WebSocketDisconnect) as refused,
         client.websocket_connect(socket.SOCKET_PATH),

@@ -79,8 +79,13 @@ def test_progress_and_errors_are_json() -> None:
 
 
 def test_a_request_is_read() -> None:
-    seq, fields = wire.request_of('{"type": "request", "seq": 4, "prompt": "x"}')
-    assert (seq, fields["prompt"]) == (4, "x")
+    message = wire.up('{"type": "request", "seq": 4, "prompt": "x"}')
+    assert message.fields is not None
+    assert (message.seq, message.fields["prompt"]) == (4, "x")
+
+
+def test_an_emptied_prompt_is_no_request() -> None:
+    assert wire.up('{"type": "clear", "seq": 4}') == wire.Up(4, None)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +109,11 @@ def test_a_request_is_read() -> None:
 )
 def test_what_is_no_request_is_one_sentence(text: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        wire.request_of(text)
+        wire.up(text)
     assert str(refused.value).endswith(".")
 
 
 @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_no_text_raises_anything_else(text: str) -> None:
     with pytest.raises(InvalidRequest):
-        wire.request_of(text)
+        wire.up(text)

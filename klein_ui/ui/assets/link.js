@@ -2,7 +2,7 @@
 
 const FAILURES_BEFORE_LANE = 2;
 
-/** `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`. */
+/** `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`, `on.slow(isSlow)`. */
 function createLink(url, on) {
   let newest = null;
   let settled = -1;
@@ -13,6 +13,7 @@ function createLink(url, on) {
     open() {
       fallback = false;
       on.lost(false);
+      on.slow(false);
       if (newest && newest.seq > settled) socket.send(newest.text);
     },
     text: receive,
@@ -25,6 +26,7 @@ function createLink(url, on) {
         on.lost(failures > 1);
       } else if (failures >= FAILURES_BEFORE_LANE && !fallback) {
         fallback = true;
+        on.slow(true);
         if (newest && newest.seq > settled) lane.send(newest.text);
       }
     },
@@ -59,9 +61,12 @@ function createLink(url, on) {
       if (socket.isOpen()) socket.send(text);
       else if (fallback) lane.send(text);
     },
-    /** Nothing is wanted any more; a reconnect sends nothing. */
-    forget() {
+    /** Nothing is wanted any more, here and on the server; a reconnect sends nothing. */
+    clear(seq) {
       newest = null;
+      const text = JSON.stringify({ type: "clear", seq });
+      if (socket.isOpen()) socket.send(text);
+      else if (fallback) lane.send(text);
     },
   };
 }

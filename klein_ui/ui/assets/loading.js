@@ -4,16 +4,22 @@
 function createLoading(box, status, speaker) {
   const bar = box.querySelector("progress");
   const sentence = box.querySelector(".klein-loading-sentence");
+  let inStatus = false;
 
   return {
     show({ phase, sentence: text, fraction }, hasPicture) {
       const busy = phase !== "ready" && phase !== "failed";
       box.hidden = !busy;
       if (phase === "failed") speaker.error(text);
-      if (!busy) return;
+      if (!busy) {
+        if (inStatus) status.plain("");
+        inStatus = false;
+        return;
+      }
       sentence.textContent = text;
       if (fraction === null) bar.removeAttribute("value");
       else bar.value = fraction;
+      inStatus = hasPicture;
       if (hasPicture) status.plain(text);
     },
   };

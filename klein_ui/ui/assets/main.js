@@ -45,6 +45,11 @@ function start(root) {
       if (isLost) speaker.state(sentence, "lost");
       else speaker.hush("lost");
     },
+    slow(isSlow) {
+      const sentence = "No WebSocket gets through; pictures come a slower way.";
+      if (isSlow) speaker.state(sentence, "slow");
+      else speaker.hush("slow");
+    },
   });
 
   const settings = createSettings(CONFIG, () => {
@@ -68,7 +73,7 @@ function start(root) {
     root.dataset.prompt = empty ? "empty" : "some";
     if (empty) {
       stage.ignoreBefore(seq);
-      link.forget();
+      link.clear(seq);
       speaker.hush("error");
       return;
     }
@@ -101,7 +106,7 @@ function start(root) {
   function picture() {
     const shown = stage.current();
     const message = shown && asked.get(shown.seq)?.message;
-    return message ? { frame: shown.frame, prompt: message.prompt, seed: message.seed } : null;
+    return message && shown.frame ? { frame: shown.frame, prompt: message.prompt, seed: message.seed } : null;
   }
 
   function fit() {
