@@ -9,11 +9,17 @@ from klein_ui.contract import EngineFailed
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A torch device by name, its hardware in words, and the type of the weights on it."""
+    """A torch device by name, and the type of the weights on it."""
 
     name: str
-    hardware: str
     dtype: torch.dtype
+
+    @property
+    def hardware(self) -> str:
+        """The device in words, as a frame records it."""
+        if self.name == "cuda":
+            return torch.cuda.get_device_name()
+        return {"mps": "Apple GPU", "cpu": f"CPU, {torch.get_num_threads()} threads"}[self.name]
 
 
 def choose(wanted: str) -> Device:
@@ -28,7 +34,7 @@ def choose(wanted: str) -> Device:
             f"There is no {wanted.upper()} device that this build of torch can use; "
             "choose another with --device."
         )
-    return Device(wanted, _hardware(wanted), torch.float32 if wanted == "cpu" else torch.bfloat16)
+    return Device(wanted, torch.float32 if wanted == "cpu" else torch.bfloat16)
 
 
 def _is_there(name: str) -> bool:
@@ -37,9 +43,3 @@ def _is_there(name: str) -> bool:
     if name == "mps":
         return torch.backends.mps.is_available()
     return True
-
-
-def _hardware(name: str) -> str:
-    if name == "cuda":
-        return torch.cuda.get_device_name()
-    return {"mps": "Apple GPU", "cpu": f"CPU, {torch.get_num_threads()} threads"}[name]

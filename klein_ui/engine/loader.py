@@ -1,6 +1,7 @@
 """Loads the one pipeline: from the hub, a folder, or the assets."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +57,8 @@ def load(choice: Choice, cache_bytes: int, report: Report) -> KleinEngine:
     """Download if need be, then load onto the device. Raises `EngineFailed`."""
     row, device = choice.row, choice.device
     _silence_bars()
+    if device.name == "cpu" and row.built_in:
+        _leave_cores()
     folder = fetch(row, report)
     report(Progress("loading", f"Loading {row.title}…"))
     try:
@@ -101,6 +104,12 @@ def fingerprint(folder: Path) -> str:
         digest.update(f"{file.parent.name}/{file.name}:{stat.st_size}".encode())
         digest.update(file.read_bytes() if whole else str(stat.st_mtime_ns).encode())
     return digest.hexdigest()[:16]
+
+
+def _leave_cores() -> None:
+    """Half the cores for a small model: the other half draws the page and serves it, and for its
+    small matrices waking more threads costs more than they save."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
 
 
 def _silence_bars() -> None:
