@@ -97,9 +97,10 @@ class Lanes:
     async def _text(self, event: Event) -> str:
         match event:
             case Shown():
-                encoded, mime = await asyncio.to_thread(encode, event.frame)
+                fine = event.frame.stage is Stage.FINAL
+                encoded, mime = await asyncio.to_thread(encode, event.frame, fine=fine)
                 name = self._services.shelf.put(event.frame)
-                return wire.frame_event(event, name, encoded, mime)
+                return wire.frame_event(event, name, encoded, mime, fine=fine)
             case Failed():
                 return wire.failed(event)
             case _:

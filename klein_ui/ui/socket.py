@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from klein_ui import images, provenance, validate
 from klein_ui.contract import Frame, InvalidRequest, KleinError, Stage
-from klein_ui.dispatcher import Event, Failed, Shown
+from klein_ui.dispatcher import Failed, Shown
 from klein_ui.ui import wire
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.services import Services
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 SOCKET_PATH = "/gradio_api/live"
 FRAME_PATH = "/gradio_api/live/frames/{name}.png"
+# How long a full picture stands before it is sent again in its full colour.
+REST_S = 0.3
 GONE = "This picture is no longer kept; type a letter to make it again."
 # Close codes of RFC 6455, section 7.4.1.
 POLICY_VIOLATION = 1008
@@ -98,9 +101,9 @@ async def frame_png(services: Services, request: HTTPRequest) -> Response:
     return Response(body, media_type=images.PNG, headers=headers)
 
 
-def encode(frame: Frame) -> tuple[bytes, str]:
-    """A frame as the page gets it, and its media type: quick while typing, fine when settled."""
-    quality = images.FINAL_QUALITY if frame.stage is Stage.FINAL else images.DRAFT_QUALITY
+def encode(frame: Frame, *, fine: bool) -> tuple[bytes, str]:
+    """A frame as the page gets it, and its media type: quick while typing, fine once it rests."""
+    quality = images.FINE_QUALITY if fine else images.QUICK_QUALITY
     return images.jpeg(frame.pixels, quality), images.JPEG
 
 
@@ -138,20 +141,34 @@ async def _read(services: Services, socket: WebSocket, name: str) -> None:
 
 
 async def _write(services: Services, socket: WebSocket, outbox: Outbox) -> None:
+    """Send what comes; a full picture that nothing followed for a while is sent again, finer."""
     await socket.send_text(wire.hello(services.row))
+    resting: _Sent | None = None
     while True:
-        await outbox.wait()
+        with anyio.move_on_after(REST_S if resting else None) as waiting:
+            await outbox.wait()
+        if waiting.cancelled_caught and resting:
+            await _send_frame(socket, resting, fine=True)
+            resting = None
         for event in outbox.take():
-            await _send(services, socket, event)
+            if isinstance(event, Shown):
+                sent = _Sent(event, services.shelf.put(event.frame))
+                await _send_frame(socket, sent, fine=False)
+                resting = sent if event.frame.stage is Stage.FINAL else None
+            elif isinstance(event, Failed):
+                await socket.send_text(wire.failed(event))
+            else:
+                await socket.send_text(wire.progress(event))
 
 
-async def _send(services: Services, socket: WebSocket, event: Event) -> None:
-    match event:
-        case Shown():
-            encoded, mime = await asyncio.to_thread(encode, event.frame)
-            name = services.shelf.put(event.frame)
-            await socket.send_bytes(wire.frame(event, name, encoded, mime))
-        case Failed():
-            await socket.send_text(wire.failed(event))
-        case _:
-            await socket.send_text(wire.progress(event))
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A frame that went to the page, under the name it was kept by."""
+
+    event: Shown
+    name: str
+
+
+async def _send_frame(socket: WebSocket, sent: _Sent, *, fine: bool) -> None:
+    encoded, mime = await asyncio.to_thread(encode, sent.event.frame, fine=fine)
+    await socket.send_bytes(wire.frame(sent.event, sent.name, encoded, mime, fine=fine))

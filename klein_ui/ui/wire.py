@@ -9,9 +9,10 @@ Down, JSON text:
 `{"type": "error", "seq", "field", "sentence"}`.
 
 Down, binary: four bytes, big endian, the length of a JSON header; the header
-`{"type": "frame", "seq", "stage", "frame", "width", "height", "mime", "timings", "superseded",
-"notes"}`; then the encoded picture. As an event the same header carries the picture as `data`,
-base64. `frame` is the name under which the PNG can be fetched, empty for a preview.
+`{"type": "frame", "seq", "stage", "frame", "width", "height", "mime", "fine", "timings",
+"superseded", "notes"}`; then the encoded picture. As an event the same header carries the picture as `data`,
+base64. `frame` is the name under which the PNG can be fetched, empty for a preview. A final frame that
+rests comes again with `fine`: the same picture in full colour.
 """
 
 import base64
@@ -95,18 +96,18 @@ def invalid(seq: int | None, error: InvalidRequest) -> str:
     return _text(type="error", seq=seq, field=error.field, sentence=str(error))
 
 
-def frame(event: Shown, name: str, encoded: bytes, mime: str) -> bytes:
+def frame(event: Shown, name: str, encoded: bytes, mime: str, *, fine: bool) -> bytes:
     """A frame as one binary message."""
-    header = _text(**_header(event, name, mime)).encode()
+    header = _text(**_header(event, name, mime, fine)).encode()
     return struct.pack(">I", len(header)) + header + encoded
 
 
-def frame_event(event: Shown, name: str, encoded: bytes, mime: str) -> str:
+def frame_event(event: Shown, name: str, encoded: bytes, mime: str, *, fine: bool) -> str:
     """A frame as JSON, for ways that carry no binary."""
-    return _text(**_header(event, name, mime), data=base64.b64encode(encoded).decode())
+    return _text(**_header(event, name, mime, fine), data=base64.b64encode(encoded).decode())
 
 
-def _header(event: Shown, name: str, mime: str) -> dict[str, object]:
+def _header(event: Shown, name: str, mime: str, fine: bool) -> dict[str, object]:
     timings = event.frame.timings
     return {
         "type": "frame",
@@ -116,6 +117,7 @@ def _header(event: Shown, name: str, mime: str) -> dict[str, object]:
         "width": event.frame.request.width,
         "height": event.frame.request.height,
         "mime": mime,
+        "fine": fine,
         "timings": {
             "encode_ms": round(timings.encode_s * 1000, 2),
             "denoise_ms": round(timings.denoise_s * 1000, 2),

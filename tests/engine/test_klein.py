@@ -134,8 +134,8 @@ def test_a_superseded_render_decodes_nothing_and_leaves_nothing(
         asked.append(steps_done)
         return steps_done == at
 
+    hooks = Hooks(superseded, previews.append if previewed else None)
     with pytest.raises(Superseded):
-        hooks = Hooks(superseded, previews.append if previewed else None)
         engine.render(request(row), Stage.FINAL, hooks)
     assert previews == []
     assert asked == list(range(at + 1))

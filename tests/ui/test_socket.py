@@ -60,6 +60,16 @@ def test_a_request_comes_back_as_a_picture(client: TestClient) -> None:
         assert picture.size == (128, 128)
 
 
+def test_a_full_picture_that_rests_comes_again_finer(client: TestClient) -> None:
+    with client.websocket_connect(socket.SOCKET_PATH) as page:
+        ask(page, 5, "sun")
+        quick, small = next_frame(page)
+        fine, large = next_frame(page)
+    assert (quick["fine"], fine["fine"]) == (False, True)
+    assert (fine["seq"], fine["frame"]) == (quick["seq"], quick["frame"])
+    assert len(large) > len(small)
+
+
 def test_the_png_of_a_frame_holds_its_request(client: TestClient, services: Services) -> None:
     with client.websocket_connect(socket.SOCKET_PATH) as page:
         ask(page, 0, "夜 🌋", seed=9)

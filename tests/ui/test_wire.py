@@ -25,7 +25,7 @@ def shown() -> Shown:
 
 
 def test_a_frame_is_a_length_a_header_and_the_picture() -> None:
-    message = wire.frame(shown(), "name", b"jpeg", "image/jpeg")
+    message = wire.frame(shown(), "name", b"jpeg", "image/jpeg", fine=False)
     (length,) = struct.unpack(">I", message[:4])
     header = json.loads(message[4 : 4 + length])
     assert message[4 + length :] == b"jpeg"
@@ -37,6 +37,7 @@ def test_a_frame_is_a_length_a_header_and_the_picture() -> None:
         "width": 64,
         "height": 32,
         "mime": "image/jpeg",
+        "fine": False,
         "timings": {
             "encode_ms": 1.0,
             "denoise_ms": 20.0,
@@ -50,7 +51,7 @@ def test_a_frame_is_a_length_a_header_and_the_picture() -> None:
 
 
 def test_the_same_frame_as_an_event_carries_the_picture_as_text() -> None:
-    message = json.loads(wire.frame_event(shown(), "name", b"jpeg", "image/jpeg"))
+    message = json.loads(wire.frame_event(shown(), "name", b"jpeg", "image/jpeg", fine=True))
     assert base64.b64decode(message["data"]) == b"jpeg"
     assert message["seq"] == 9
 

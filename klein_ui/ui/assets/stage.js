@@ -1,6 +1,7 @@
 // Draws frames: never an older one, never half a one.
 
 const RANK = { preview: 0, draft: 1, final: 2 };
+const rank = ({ stage, fine }) => (fine ? 3 : RANK[stage]);
 
 /** The picture in `bytes`, ready to draw: 4 ms quicker by the decoder that only some pages have. */
 async function decoded(bytes, type) {
@@ -20,9 +21,9 @@ function createStage(canvas, onPainted) {
   let floor = 0;
   let drawn = null;
 
-  function isNews({ seq, stage }) {
-    if (seq < floor) return false;
-    return seq > shown.seq || (seq === shown.seq && RANK[stage] > RANK[shown.stage]);
+  function isNews(header) {
+    if (header.seq < floor) return false;
+    return header.seq > shown.seq || (header.seq === shown.seq && rank(header) > rank(shown));
   }
 
   async function show(header, picture) {
@@ -37,7 +38,10 @@ function createStage(canvas, onPainted) {
     if (canvas.width !== header.width) canvas.width = header.width;
     if (canvas.height !== header.height) canvas.height = header.height;
     context.drawImage(bitmap, 0, 0);
+    const isFiner = header.seq === shown.seq && header.stage === shown.stage;
     shown = header;
+    // The same picture in full colour is no new one.
+    if (isFiner) return;
     canvas.dataset.seq = header.seq;
     canvas.dataset.stage = header.stage;
     // After the picture's own frame, so that no text is laid out before it is on screen.

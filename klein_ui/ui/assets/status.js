@@ -8,6 +8,13 @@ const ANNOUNCE_EVERY_MS = 5_000;
 function createStatus(numbers, announce) {
   let times = [];
   let announcedAt = -Infinity;
+  let first = { seq: -1, ms: null };
+
+  /** From key to the first picture of it: the full one comes after a pause of the typist's own. */
+  function keyToPicture({ seq }, now, keyAt) {
+    if (seq !== first.seq) first = { seq, ms: keyAt === undefined ? null : Math.round(now - keyAt) };
+    return first.ms;
+  }
 
   function rate(now) {
     times = times.filter((time) => now - time < RATE_WINDOW_MS);
@@ -20,13 +27,14 @@ function createStatus(numbers, announce) {
     painted(header, now, keyAt) {
       const perSecond = rate(now);
       const parts = [STAGE_NAMES[header.stage]];
-      if (keyAt !== undefined) parts.push(`${Math.round(now - keyAt)} ms`);
+      const ms = keyToPicture(header, now, keyAt);
+      if (ms !== null) parts.push(`${ms} ms`);
       if (perSecond !== null) parts.push(`${perSecond.toFixed(1)} pictures/s`);
       if (header.superseded) parts.push(`${header.superseded} superseded`);
       numbers.textContent = parts.join("  ·  ");
-      if (header.stage === "final" && keyAt && now - announcedAt > ANNOUNCE_EVERY_MS) {
+      if (header.stage === "final" && ms !== null && now - announcedAt > ANNOUNCE_EVERY_MS) {
         announcedAt = now;
-        announce.textContent = `Picture ready after ${Math.round(now - keyAt)} milliseconds.`;
+        announce.textContent = `Picture ready after ${ms} milliseconds.`;
       }
     },
     plain(sentence) {

@@ -53,7 +53,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
     """Serves a page over an engine; all are closed at the end."""
     closers: list[Callable[[], object]] = []
 
-    def start(engine: FakeEngine, load: Callable[..., Any] | None = None) -> Site:
+    def start(engine: Any, load: Callable[..., Any] | None = None) -> Site:
         row = models.get("postcard")
         folder = str(tmp_path_factory.mktemp("data"))
         chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder], {})

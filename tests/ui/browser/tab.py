@@ -9,7 +9,6 @@ from playwright.sync_api import Page
 
 from klein_ui import provenance
 from klein_ui.contract import Request
-from klein_ui.engine.fake import FakeEngine
 from klein_ui.ui.services import Services
 
 CANVAS = "#klein-stage canvas"
@@ -25,7 +24,7 @@ class Site:
     """A served page and the engine behind it."""
 
     url: str
-    engine: FakeEngine
+    engine: Any
     services: Services
 
 
@@ -42,9 +41,9 @@ class Tab:
         """Type with the keyboard into whatever has the focus."""
         self.page.keyboard.type(text, delay=delay_ms)
 
-    def settle(self) -> None:
+    def settle(self, timeout_ms: float = 10_000) -> None:
         """Wait until the picture on screen is the final one of the newest prompt."""
-        self.page.wait_for_function(SETTLED, timeout=10_000)
+        self.page.wait_for_function(SETTLED, timeout=timeout_ms)
 
     def text(self) -> str:
         """What stands in the prompt box."""
@@ -65,10 +64,14 @@ class Tab:
 
     def shown(self) -> Request:
         """The request inside the PNG of the picture on screen."""
+        return request_in(self.png())
+
+    def png(self) -> bytes:
+        """The picture on screen as the page would download it."""
         frame = self.frames()[-1]["header"]["frame"]
         reply = self.page.request.get(f"{self.site.url}gradio_api/live/frames/{frame}.png")
         assert reply.ok, reply.status
-        return request_in(reply.body())
+        return bytes(reply.body())
 
 
 def request_in(png: bytes) -> Request:
