@@ -10,9 +10,9 @@ Down, JSON text:
 
 Down, binary: four bytes, big endian, the length of a JSON header; the header
 `{"type": "frame", "seq", "stage", "frame", "width", "height", "mime", "fine", "timings",
-"superseded", "notes"}`; then the encoded picture. As an event the same header carries the picture as `data`,
-base64. `frame` is the name under which the PNG can be fetched, empty for a preview. A final frame that
-rests comes again with `fine`: the same picture in full colour.
+"superseded", "notes"}`; then the encoded picture. As an event the same header carries the picture
+as `data`, base64. `frame` is the name under which the PNG can be fetched, empty for a preview. A
+final frame that rests comes again with `fine`: the same picture in full colour.
 """
 
 import base64
