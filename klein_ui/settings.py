@@ -11,6 +11,8 @@ from typing import Any
 ENV_PREFIX = "KLEIN_"
 DEVICES = ("auto", "cuda", "mps", "cpu")
 
+Add = Callable[..., None]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -67,6 +69,19 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         # A default that is text goes through `type`, so a wrong variable is refused like a flag.
         parser.add_argument(flag, default=environ.get(name) or fallback, **rest)
 
+    _add_address(add, environ)
+    _add_model(add)
+    _add_pace(add)
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        default=environ.get(ENV_PREFIX + "MCP", "").lower() in ("1", "true", "yes", "on"),
+        help="also serve /generate as a tool for MCP clients, at /gradio_api/mcp/",
+    )
+    return parser
+
+
+def _add_address(add: Add, environ: Mapping[str, str]) -> None:
     add(
         "--host",
         environ.get("GRADIO_SERVER_NAME") or "127.0.0.1",
@@ -80,6 +95,9 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="NUMBER",
         help="port to listen on (default: %(default)s)",
     )
+
+
+def _add_model(add: Add) -> None:
     add(
         "--model",
         "auto",
@@ -105,8 +123,11 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         str(Path.home() / ".klein-live"),
         type=_folder,
         metavar="FOLDER",
-        help="where pictures and boards are kept (default: %(default)s)",
+        help="where the app keeps its files (default: %(default)s)",
     )
+
+
+def _add_pace(add: Add) -> None:
     add(
         "--settle-ms",
         "300",
@@ -137,13 +158,6 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="MB",
         help="memory for finished pictures and prompts (default: %(default)s)",
     )
-    parser.add_argument(
-        "--mcp",
-        action="store_true",
-        default=environ.get(ENV_PREFIX + "MCP", "").lower() in ("1", "true", "yes", "on"),
-        help="also serve /generate as a tool for MCP clients, at /gradio_api/mcp/",
-    )
-    return parser
 
 
 def _device(text: str) -> str:

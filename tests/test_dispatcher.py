@@ -1,76 +1,17 @@
 """Whose request runs when, with a scripted engine that steps only when it is told to."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
 
 import pytest
 
-from klein_ui import validate
-from klein_ui.contract import Asked, EngineFailed, KleinError, Progress, Stage
-from klein_ui.dispatcher import Dispatcher, Event, Failed, Shown
+from klein_ui.contract import KleinError, Stage
+from klein_ui.dispatcher import Dispatcher, Event, Failed
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
 
-LONG_S = 10.0
-
-
-class Steps:
-    """Lets the engine's steps through one by one, and tells when one waits."""
-
-    def __init__(self) -> None:
-        self.waiting: SimpleQueue[float] = SimpleQueue()
-        self.go: SimpleQueue[None] = SimpleQueue()
-        self.free = threading.Event()
-
-    def sleep(self, seconds: float) -> None:
-        if self.free.is_set():
-            return
-        self.waiting.put(seconds)
-        self.go.get(timeout=LONG_S)
-
-    def step(self, count: int = 1) -> None:
-        for _ in range(count):
-            self.waiting.get(timeout=LONG_S)
-            self.go.put(None)
-
-    def await_one(self) -> None:
-        """Return once the engine stands inside a step; it stays there."""
-        self.waiting.put(self.waiting.get(timeout=LONG_S))
-
-
-class Ears:
-    """A listener that remembers, and lets a test wait for an event."""
-
-    def __init__(self) -> None:
-        self.heard: SimpleQueue[Event] = SimpleQueue()
-
-    def __call__(self, event: Event) -> None:
-        self.heard.put(event)
-
-    def shown(self) -> Shown:
-        while not isinstance(event := self.heard.get(timeout=LONG_S), Shown):
-            continue
-        return event
-
-    def failed(self) -> Failed:
-        while not isinstance(event := self.heard.get(timeout=LONG_S), Failed):
-            continue
-        return event
-
-    def phase(self, phase: str) -> Progress:
-        while True:
-            event = self.heard.get(timeout=LONG_S)
-            if isinstance(event, Progress) and event.phase == phase:
-                return event
-
-
-def asked(prompt: str, side: int = 128) -> Asked:
-    """One rung where `side` is 128, drafts of 128 below a larger one."""
-    return validate.asked({"prompt": prompt, "width": side, "height": side, "draft": 128}, POSTCARD)
-
+from .stepping import LONG_S, Ears, Steps, asked
 
 Start = Callable[..., Dispatcher]
 
@@ -330,24 +271,6 @@ def test_an_emptied_prompt_stops_what_runs(start: Start) -> None:
     assert (engine.counts.superseded, engine.counts.decodes) == (1, 1)
 
 
-def test_stopping_ends_a_loading_at_its_next_report() -> None:
-    begun, ended = threading.Event(), threading.Event()
-
-    def load(report: Callable[[Progress], None]) -> FakeEngine:
-        begun.set()
-        try:
-            while True:
-                report(Progress("downloading", "Downloading…"))
-        finally:
-            ended.set()
-
-    dispatcher = Dispatcher(load, lambda: (), PacingSettings())
-    dispatcher.start()
-    assert begun.wait(LONG_S)
-    assert dispatcher.stop()
-    assert ended.is_set()
-
-
 def test_the_engine_is_loaded_once_for_everybody(start: Start) -> None:
     engine = FakeEngine(render_s=0.0)
     dispatcher = start(engine)
@@ -368,48 +291,6 @@ def test_whoever_opens_is_told_where_the_loading_stands(start: Start) -> None:
     early.phase("ready")
     dispatcher.open("late", late)
     late.phase("ready")
-
-
-def test_what_was_typed_while_loading_is_rendered_after_it() -> None:
-    go = threading.Event()
-
-    def load(report: Callable[[Progress], None]) -> FakeEngine:
-        report(Progress("downloading", "Downloading…", 0.5))
-        go.wait(LONG_S)
-        return FakeEngine(render_s=0.0)
-
-    dispatcher, ears = Dispatcher(load, lambda: (asked("").request,), PacingSettings()), Ears()
-    dispatcher.open("a", ears)
-    dispatcher.start()
-    assert ears.phase("downloading").fraction == 0.5
-    dispatcher.submit("a", asked("early"), seq=3)
-    go.set()
-    ears.phase("warming")
-    assert ears.shown().seq == 3
-    dispatcher.stop()
-
-
-def test_a_failed_load_is_told_at_every_key_and_tried_again_after_a_while() -> None:
-    now = [100.0]
-    engines = [None, FakeEngine(render_s=0.0)]
-
-    def load(report: Callable[[Progress], None]) -> FakeEngine:
-        engine = engines.pop(0)
-        if engine is None:
-            raise EngineFailed("The hub cannot be reached; connect and type again.")
-        return engine
-
-    dispatcher, ears = Dispatcher(load, lambda: (), PacingSettings(), lambda: now[0]), Ears()
-    dispatcher.open("a", ears)
-    dispatcher.start()
-    assert "connect and type again" in ears.phase("failed").sentence
-    dispatcher.submit("a", asked("x"), seq=0)
-    assert ears.failed() == Failed(0, "The hub cannot be reached; connect and type again.")
-    now[0] += 11.0
-    dispatcher.submit("a", asked("xy"), seq=1)
-    assert ears.shown().seq == 1
-    assert dispatcher.stats().loads == 2
-    dispatcher.stop()
 
 
 def test_stopping_ends_the_running_render_and_closes_the_engine(start: Start) -> None:

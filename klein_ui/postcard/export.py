@@ -6,6 +6,7 @@ With ``--unpack`` the other way: a training folder from the shipped weights, to 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import tempfile
@@ -46,6 +47,7 @@ def export(pipeline: Flux2KleinPipeline, target: Path) -> int:
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     draft.chmod(0o755)
     pipeline.save_pretrained(draft, safe_serialization=True)
+    _forget_folders(draft)
     if target.exists():
         for path in target.iterdir():
             if not (draft / path.name).exists():
@@ -58,6 +60,14 @@ def export(pipeline: Flux2KleinPipeline, target: Path) -> int:
     else:
         os.rename(draft, target)
     return sum(p.stat().st_size for p in target.rglob("*") if p.is_file())
+
+
+def _forget_folders(pipeline: Path) -> None:
+    """Diffusers writes where a part was loaded from; that is a folder of the training machine."""
+    for config in pipeline.glob("*/config.json"):
+        said = json.loads(config.read_text(encoding="utf-8"))
+        said.pop("_name_or_path", None)
+        config.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def unpack(pipeline: Path, run: Path) -> None:
