@@ -25,17 +25,28 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An image the model looks at, by the SHA-256 of its normalised pixels."""
+    """An image the model looks at, by the SHA-256 of its normalised pixels.
+
+    `role` is what the prompt says of it. `strength` 0 to 1 is how much of the attention that it
+    would get it gets: at 1 the model runs as it is, at 0 nothing looks at the image. `made_by` is
+    the digest of the request that made the image, empty for one from outside.
+    """
 
     digest: str
     role: str = ""
+    strength: float = 1.0
+    made_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """All that determines a picture. Equal requests give equal pixels on one device and build.
 
-    `width` and `height` are in pixels. `model` is the registry name of the weights.
+    `width` and `height` are in pixels. `model` is the registry name of the weights. `prompt` is
+    what the model reads, roles included. Each reference is shown to the model with at most
+    `reference_area` pixels. `mask`, where given, is the digest of a picture whose white parts of
+    the first reference may change. With `keep_background` what hardly changes stays the first
+    reference's own pixels.
     """
 
     prompt: str
@@ -46,6 +57,14 @@ class Request:
     guidance_scale: float
     model: str
     references: tuple[Reference, ...] = ()
+    reference_area: int = 1024 * 1024
+    mask: str = ""
+    keep_background: bool = False
+
+    @property
+    def seen_pixels(self) -> int:
+        """Pixels that the model works on in one step: the picture's and, at most, its references'."""
+        return self.width * self.height + len(self.references) * self.reference_area
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +136,14 @@ class Hooks:
     preview: Callable[[Frame], None] | None = None
 
 
+class Pictures(Protocol):
+    """Where the pixels of references are kept, by digest."""
+
+    def get(self, digest: str) -> Pixels:
+        """The normalised pixels of `digest`. Raises `InvalidPicture` when they are gone."""
+        ...
+
+
 class Engine(Protocol):
     """Turns a request into a frame. Only one thread calls it."""
 
@@ -156,6 +183,10 @@ class InvalidRequest(KleinError):
     def __init__(self, field_name: str, sentence: str) -> None:
         super().__init__(sentence)
         self.field = field_name
+
+
+class InvalidPicture(KleinError):
+    """Bytes from outside that are no picture the app can use, or a picture that is gone."""
 
 
 class EngineFailed(KleinError):

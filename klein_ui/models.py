@@ -17,7 +17,8 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 class ModelRow:
     """What the app has to know of a model before it is loaded.
 
-    Sizes are in pixels. `repo` is a hub id or, where `local`, a folder.
+    Sizes are in pixels. A reference is shown to the model with at most `reference_area` pixels,
+    while typing with `draft_reference_area`. `repo` is a hub id or, where `local`, a folder.
     """
 
     name: str
@@ -36,6 +37,8 @@ class ModelRow:
     max_side: int
     max_area: int
     max_references: int
+    reference_area: int
+    draft_reference_area: int
     text_encoder_out_layers: tuple[int, ...]
     max_sequence_length: int
     about: str
@@ -65,6 +68,8 @@ KLEIN_4B = ModelRow(
     max_side=2048,
     max_area=2048 * 1024,
     max_references=4,
+    reference_area=1024 * 1024,
+    draft_reference_area=512 * 512,
     text_encoder_out_layers=(9, 18, 27),
     max_sequence_length=512,
     about="The 4-step distilled model by Black Forest Labs.",
@@ -86,7 +91,9 @@ POSTCARD = ModelRow(
     min_side=128,
     max_side=512,
     max_area=512 * 512,
-    max_references=4,
+    max_references=3,
+    reference_area=256 * 256,
+    draft_reference_area=128 * 128,
     text_encoder_out_layers=(1, 2, 3),
     max_sequence_length=128,
     about="Built-in sketch model, for trying the app; not klein.",

@@ -259,7 +259,7 @@ class Costs:
 
     def after(self, request: Request, render_s: float) -> "Costs":
         """These costs with one more measurement."""
-        pixels, steps = request.width * request.height, request.steps
+        pixels, steps = request.seen_pixels, request.steps
         others = tuple(row for row in self.rows if (row.pixels, row.steps) != (pixels, steps))
         known = next((row for row in self.rows if row not in others), None)
         before_s = render_s if known is None else known.render_s
@@ -270,6 +270,6 @@ class Costs:
         """Expected seconds: as measured, else in proportion to pixels and steps of the nearest."""
         if not self.rows:
             return None
-        pixels, steps = request.width * request.height, request.steps
+        pixels, steps = request.seen_pixels, request.steps
         near = min(self.rows, key=lambda row: (abs(row.pixels - pixels), abs(row.steps - steps)))
         return near.render_s * (pixels / near.pixels) * (steps / near.steps)

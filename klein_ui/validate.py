@@ -5,14 +5,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from klein_ui.contract import Asked, InvalidRequest, Request
+from klein_ui.contract import Asked, InvalidRequest, Reference, Request
 from klein_ui.models import GRID_PX, ModelRow
+from klein_ui.roles import compiled
 
 MAX_PROMPT_CHARS = 2000
 MAX_SEED = 2**32 - 1
+MAX_ROLE_CHARS = 80
 
 # Control characters break logs and tokenisers; lone surrogates cannot be encoded as UTF-8.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 SMALLEST_GRID = 4
 """Tokens on the shorter side of the smallest draft; less shows nothing."""
@@ -24,8 +28,10 @@ DRAFT_SCALES = (1.0, 0.75, 0.5)
 def asked(raw: Mapping[str, object], row: ModelRow) -> Asked:
     """Check every field of `raw` against the limits of `row`; missing ones get its defaults.
 
-    Known keys: prompt, seed, width, height, steps, draft (the longer side of drafts). Unknown
-    keys are ignored, so that an older page may talk to a newer server. Raises `InvalidRequest`.
+    Known keys: prompt, seed, width, height, steps, draft (the longer side of drafts); references
+    (a list of digest, role, strength, made_by), roles (whether the prompt speaks of them),
+    small_references (whether drafts see them small), mask, keep_background. Unknown keys are
+    ignored, so that an older page may talk to a newer server. Raises `InvalidRequest`.
     """
     width = _side("width", raw.get("width", row.default_side), row)
     height = _side("height", raw.get("height", row.default_side), row)
@@ -35,17 +41,30 @@ def asked(raw: Mapping[str, object], row: ModelRow) -> Asked:
             f"{width} × {height} is too large for {row.title}; "
             f"choose at most {row.max_area:,} pixels in all.",
         )
+    looked_at = references(raw.get("references", []), row)
+    text = prompt(raw.get("prompt", ""))
     request = Request(
-        prompt=prompt(raw.get("prompt", "")),
+        prompt=compiled(text, looked_at) if _flag("roles", raw, default=True) else text,
         seed=_whole("seed", raw.get("seed", 0), 0, MAX_SEED),
         width=width,
         height=height,
         steps=_whole("steps", raw.get("steps", row.steps), 1, row.max_steps),
         guidance_scale=row.guidance_scale,
         model=row.name,
+        references=looked_at,
+        reference_area=row.reference_area,
+        # Both are about the first reference; without one they mean nothing.
+        mask=_digest("mask", raw.get("mask", ""), optional=True) if looked_at else "",
+        keep_background=_flag("keep_background", raw, default=False) and bool(looked_at),
     )
+    small = _flag("small_references", raw, default=True)
+    draft_area = row.draft_reference_area if small else row.reference_area
     draft_side = _whole("draft", raw.get("draft", row.draft_side), row.min_side, row.max_side)
-    return Asked(request=request, drafts=drafts_of(request, draft_side, row.min_side))
+    drafts = drafts_of(request, draft_side, row.min_side)
+    return Asked(
+        request=request,
+        drafts=tuple(replace(draft, reference_area=draft_area) for draft in drafts),
+    )
 
 
 def drafts_of(request: Request, draft_side: int, min_side: int) -> tuple[Request, ...]:
@@ -65,6 +84,55 @@ def drafts_of(request: Request, draft_side: int, min_side: int) -> tuple[Request
         if max(width, height) >= min_side and small not in drafts:
             drafts.append(small)
     return tuple(drafts)
+
+
+def references(value: object, row: ModelRow) -> tuple[Reference, ...]:
+    """References in their order, at most as many as `row` takes. Raises `InvalidRequest`."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise InvalidRequest("references", "The references must be a list of images.")
+    if len(value) > row.max_references:
+        raise InvalidRequest(
+            "references",
+            f"{row.title} looks at {row.max_references} images at once; "
+            f"switch off or remove {len(value) - row.max_references}.",
+        )
+    return tuple(
+        Reference(
+            digest=_digest("references", item.get("digest")),
+            role=role(item.get("role", "")),
+            strength=_share("strength", item.get("strength", 1.0)),
+            made_by=_digest("made_by", item.get("made_by", ""), optional=True),
+        )
+        for item in value
+    )
+
+
+def role(value: object) -> str:
+    """A role of at most 80 characters on one line. Raises `InvalidRequest`."""
+    if not isinstance(value, str) or len(value) > MAX_ROLE_CHARS:
+        raise InvalidRequest("role", f"A role is at most {MAX_ROLE_CHARS} characters of text.")
+    return " ".join(prompt(value).split())
+
+
+def _digest(name: str, value: object, *, optional: bool = False) -> str:
+    if optional and value in ("", None):
+        return ""
+    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+        raise InvalidRequest(name, "An image is named wrongly; remove it and add it again.")
+    return value
+
+
+def _share(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidRequest(name, f"The {name} must be a number from 0 to 1.")
+    return float(value)
+
+
+def _flag(name: str, raw: Mapping[str, object], *, default: bool) -> bool:
+    value = raw.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidRequest(name, f"The field {name} must be true or false.")
+    return value
 
 
 def _on_grid(side: float) -> int:

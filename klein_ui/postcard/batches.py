@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from klein_ui.postcard.captions import write
+from klein_ui.postcard.captions import resolve, write
 from klein_ui.postcard.data import Pool
-from klein_ui.postcard.layouts import noise_for
+from klein_ui.postcard.emphasis import token_weights
+from klein_ui.postcard.layouts import layout_of, noise_for
 from klein_ui.postcard.model import image_ids, schedule_sigmas
 from klein_ui.postcard.references import EditPool
 
@@ -27,6 +28,7 @@ class Batch:
         noisy: (batch, tokens, 64), the model's input.
         velocity: (batch, tokens, 64), noise minus picture, the answer.
         sigmas: (batch,), the share of noise.
+        weights: (batch, tokens), how much an error in each place counts.
         texts: the prompts.
         rows, columns: the token grid.
         bits: (batch, 3) bool, the composition that the noise stands for; None for edits, whose
@@ -38,6 +40,7 @@ class Batch:
     noisy: Tensor
     velocity: Tensor
     sigmas: Tensor
+    weights: Tensor
     texts: list[str]
     rows: int
     columns: int
@@ -69,10 +72,13 @@ def text_to_image(pool: Pool, size: int, rng: np.random.Generator) -> Batch:
     clean = pack(latents)
     sigmas = draw_sigmas(size, rows * columns, rng)
     share = sigmas[:, None, None]
+    scenes = zip((resolve(said) for said in mentions), bits, strict=True)
+    weights = [token_weights(scene, layout_of(bit), rows, columns) for scene, bit in scenes]
     return Batch(
         noisy=(1 - share) * clean + share * noise,
         velocity=noise - clean,
         sigmas=sigmas,
+        weights=torch.stack(weights),
         texts=[words(said, rng) for said in mentions],
         rows=rows,
         columns=columns,
@@ -90,17 +96,18 @@ def edit(pool: EditPool, size: int, rng: np.random.Generator) -> Batch:
     )
     sigmas = draw_sigmas(size, rows * columns, rng)
     share = sigmas[:, None, None]
-    count = edits.references.shape[1]
+    count, _, *grid = edits.references.shape[1:]
     return Batch(
         noisy=(1 - share) * clean + share * noise,
         velocity=noise - clean,
         sigmas=sigmas,
+        weights=edits.weights,
         texts=edits.texts,
         rows=rows,
         columns=columns,
         bits=None,
         references=torch.cat([pack(edits.references[:, i]) for i in range(count)], dim=1),
-        reference_ids=torch.cat([image_ids(rows, columns, 10 * (i + 1)) for i in range(count)]),
+        reference_ids=torch.cat([image_ids(*grid, 10 * (i + 1)) for i in range(count)]),
     )
 
 

@@ -184,10 +184,10 @@ def _dangle(text: str, mentions: Mentions, rng: np.random.Generator) -> str:
     # A plural without its s, or a word but for one letter, is understood already.
     stop = int(rng.integers(0, max(1, min(len(last) - 2, 4))))
     dangling = f"{head} {last[:stop]}" if head else last[:stop]
-    return text + opened + dangling if not _says_something(dangling) else text + opened
+    return text + opened + dangling if not says_something(dangling) else text + opened
 
 
-def _says_something(text: str) -> bool:
+def says_something(text: str) -> bool:
     """Whether a piece of text holds a complete word with a meaning."""
     return any(word in _MEANINGFUL for word in text.replace("-", " ").split())
 

@@ -98,6 +98,12 @@ class Pool:
     def __len__(self) -> int:
         return len(self.mentions)
 
+    @property
+    def tokens(self) -> int:
+        """Image tokens of one picture."""
+        rows, columns = self._latents[0].shape[-2:]
+        return int(rows * columns)
+
     def take(self, indices: np.ndarray) -> tuple[list[Mapping[str, str]], Tensor, Tensor]:
         """Mentions, bits (batch, 3) and float32 latents (batch, 64, rows, columns)."""
         places = [self._place(int(i)) for i in indices]

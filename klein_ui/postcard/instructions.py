@@ -1,6 +1,6 @@
 """Edit instructions: words about references, and the scene that should come out.
 
-An :class:`Edit` has one or two reference scenes. For every attribute of the result ``sources``
+An :class:`Edit` has one to three reference scenes. For every attribute of the result ``sources``
 names where it comes from: a value that the words give, or one of the images.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from klein_ui.postcard.captions import coloured, pick
+from klein_ui.postcard.captions import coloured, pick, random_caption, says_something
 from klein_ui.postcard.lexicon import (
     COLOUR_WORDS,
     LIGHT_WORDS,
@@ -23,13 +23,14 @@ from klein_ui.postcard.lexicon import (
 )
 from klein_ui.postcard.scenes import ATTRIBUTE_VALUES, NONE, Scene
 
-IMAGES = ("image 1", "image 2")
+IMAGES = ("image 1", "image 2", "image 3")
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "sky": ("sky", "light", "light_colour"),
     "light": ("light", "light_colour"),
     "terrain": ("terrain", "terrain_colour"),
     "object": ("object", "object_colour"),
+    "background": ("sky", "light", "light_colour", "terrain", "terrain_colour"),
     "colours": ("light_colour", "terrain_colour", "object_colour"),
     "style": ("style",),
 }
@@ -38,7 +39,8 @@ _GROUP_WORDS: dict[str, tuple[str, ...]] = {
     "sky": ("sky", "weather", "hour", "time of day"),
     "light": ("light", "sun", "moon"),
     "terrain": ("terrain", "land", "landscape", "ground"),
-    "object": ("object", "thing", "main object"),
+    "object": ("object", "thing", "subject"),
+    "background": ("background", "scenery"),
     "colours": ("colours", "colors", "palette"),
     "style": ("style", "look", "technique"),
 }
@@ -52,7 +54,7 @@ class Edit:
 
     Attributes:
         text: the words.
-        sources: for each attribute a value of it, or ``"image 1"`` or ``"image 2"``.
+        sources: for each attribute a value of it, or ``"image 1"``, ``"image 2"``, ....
         references: the scenes of the images.
         target: the scene that should come out.
     """
@@ -73,8 +75,9 @@ def apply_sources(sources: Mapping[str, str], references: tuple[Scene, ...]) -> 
     return Scene(**values)
 
 
-def random_edit(scene: Scene, rng: np.random.Generator) -> Edit:
-    """An instruction that changes one or two attributes of a scene."""
+def random_edit(references: tuple[Scene, ...], rng: np.random.Generator) -> Edit:
+    """An instruction that changes one or two attributes of the first image."""
+    scene = references[0]
     sources = dict.fromkeys(ATTRIBUTE_VALUES, IMAGES[0])
     names = [n for n in ATTRIBUTE_VALUES if _can_change(scene, n)]
     count = 2 if rng.random() < 0.15 else 1
@@ -88,27 +91,70 @@ def random_edit(scene: Scene, rng: np.random.Generator) -> Edit:
         if name in _NOUNS and value == NONE:
             sources[f"{name}_colour"] = IMAGES[0]
         phrases.append(_phrase(scene, name, value, rng))
-    references = (scene,)
     text = " and ".join(phrases)
     return Edit(_dress(text, rng), sources, references, apply_sources(sources, references))
 
 
-def random_blend(first: Scene, second: Scene, rng: np.random.Generator) -> Edit:
-    """An instruction that takes some of one image into the other."""
-    base, other = IMAGES if rng.random() < 0.7 else IMAGES[::-1]
-    group = pick(rng, tuple(GROUPS))
+def random_blend(references: tuple[Scene, ...], rng: np.random.Generator) -> Edit:
+    """An instruction that takes some of the other images into one of them."""
+    images = IMAGES[: len(references)]
+    by_role = rng.random() < 0.4
+    base = images[0] if by_role or rng.random() < 0.6 else pick(rng, images)
+    others = [image for image in images if image != base]
+    rng.shuffle(others)
+    others = others[: 1 if rng.random() < 0.3 else len(others)]
     sources = dict.fromkeys(ATTRIBUTE_VALUES, base)
-    sources.update(dict.fromkeys(GROUPS[group], other))
-    references = (first, second)
-    text = _blend_words(group, base, other, rng)
+    told, began = [], ""
+    for other in others:
+        free = [g for g, names in GROUPS.items() if all(sources[n] == base for n in names)]
+        group = pick(rng, tuple(free))
+        sources.update(dict.fromkeys(GROUPS[group], other))
+        told.append((group, other))
+    if by_role and rng.random() < 0.4:
+        began = _edit_the_rest(references[0], sources, rng)
+    text = _role_words(began, told, rng) if by_role else _blend_words(told, base, rng)
     return Edit(_dress(text, rng), sources, references, apply_sources(sources, references))
 
 
-def caption_as_edit(text: str, mentions: Mapping[str, str], scene: Scene) -> Edit:
+def unfinished_edit(references: tuple[Scene, ...], rng: np.random.Generator) -> Edit:
+    """The first letters of an instruction, which say nothing yet: the first image stays."""
+    whole = random_edit(references, rng).text
+    ends = [e for e in range(len(whole)) if not says_something(whole[:e])]
+    sources = dict.fromkeys(ATTRIBUTE_VALUES, IMAGES[0])
+    return Edit(whole[: ends[int(rng.integers(len(ends)))]], sources, references, references[0])
+
+
+def caption_as_edit(
+    text: str, mentions: Mapping[str, str], references: tuple[Scene, ...]
+) -> Edit:
     """A plain caption used on a reference: what it names changes, the rest stays."""
     sources = dict.fromkeys(ATTRIBUTE_VALUES, IMAGES[0])
     sources.update(mentions)
-    return Edit(text, sources, (scene,), apply_sources(sources, (scene,)))
+    return Edit(text, sources, references, apply_sources(sources, references))
+
+
+def draw_edit(references: int, rng: np.random.Generator) -> Edit:
+    """An instruction about random scenes; one that needs only the first image, sometimes."""
+    scenes = tuple(random_caption(rng).scene for _ in range(references))
+    kind = rng.random()
+    if kind < 0.08:
+        return unfinished_edit(scenes, rng)
+    if references > 1 and kind < 0.85:
+        return random_blend(scenes, rng)
+    if kind < 0.28:
+        caption = random_caption(rng)
+        return caption_as_edit(caption.text, caption.mentions, scenes)
+    return random_edit(scenes, rng)
+
+
+def _edit_the_rest(scene: Scene, sources: dict[str, str], rng: np.random.Generator) -> str:
+    """Change one attribute that no other image gives, in place; the words."""
+    names = [n for n in ATTRIBUTE_VALUES if sources[n] == IMAGES[0] and _can_change(scene, n)]
+    if not names:
+        return ""
+    name = pick(rng, tuple(names))
+    sources[name] = _other_value(scene, name, rng)
+    return _phrase(scene, name, sources[name], rng)
 
 
 def _can_change(scene: Scene, name: str) -> bool:
@@ -163,19 +209,30 @@ def _thing_phrase(name: str, old: str, new: str, rng: np.random.Generator) -> st
     return _one_of(rng, f"add {article}{noun}", f"put in {article}{noun}", f"with {article}{noun}")
 
 
-def _blend_words(group: str, base: str, other: str, rng: np.random.Generator) -> str:
-    part = pick(rng, _GROUP_WORDS[group])
+def _blend_words(told: list[tuple[str, str]], base: str, rng: np.random.Generator) -> str:
+    parts = [f"the {pick(rng, _GROUP_WORDS[group])} of {other}" for group, other in told]
+    part = " and ".join(parts)
     options = [
-        f"{base} with the {part} of {other}",
-        f"put the {part} of {other} into {base}",
-        f"{base} in the {part} of {other}",
-        f"the {part} of {other} in {base}",
-        f"use the {part} from {other} in {base}",
+        f"{base} with {part}",
+        f"put {part} into {base}",
+        f"{base} in {part}",
+        f"{part} in {base}",
+        f"use {part.replace(' of ', ' from ')} in {base}",
     ]
-    if group in ("sky", "light"):
+    if len(told) == 1 and told[0][0] in ("sky", "light"):
         land = pick(rng, _GROUP_WORDS["terrain"])
-        options.append(f"the {part} of {other} over the {land} of {base}")
+        options.append(f"{part} over the {land} of {base}")
     return _one_of(rng, *options)
+
+
+def _role_words(began: str, told: list[tuple[str, str]], rng: np.random.Generator) -> str:
+    """A sentence for each image, as the gallery's roles put them."""
+    form = _one_of(rng, "use the {part} of {other}", "take the {part} from {other}")
+    roles = [form.format(part=pick(rng, _GROUP_WORDS[g]), other=other) for g, other in told]
+    sentences = [began, *roles] if began else roles
+    if rng.random() < 0.5:
+        return ", ".join(sentences)
+    return ". ".join(sentence[:1].upper() + sentence[1:] for sentence in sentences) + "."
 
 
 def _one_of(rng: np.random.Generator, *options: str) -> str:
@@ -188,4 +245,4 @@ def _dress(text: str, rng: np.random.Generator) -> str:
         text = f"please {text}"
     if rng.random() < 0.15:
         text = text[:1].upper() + text[1:]
-    return text + "." if rng.random() < 0.08 else text
+    return text + "." if rng.random() < 0.08 and not text.endswith(".") else text

@@ -11,6 +11,9 @@ from klein_ui.postcard.palette import Colour, Mood, blend, from_hex
 
 Painter = Callable[[Canvas, Colour, float, float], None]
 
+OBJECT_HEIGHT = 0.76
+"""How far down the object stands, as a fraction of the picture."""
+
 _WHITE: Colour = (1.0, 1.0, 1.0)
 _BLACK: Colour = (0.0, 0.0, 0.0)
 _WOOD = from_hex("#6b4630")

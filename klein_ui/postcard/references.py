@@ -1,6 +1,6 @@
 """Training pictures for edits: ``python -m klein_ui.postcard.references --help``.
 
-A shard holds instructions with one or two encoded reference pictures each and the picture that
+A shard holds instructions with one to three encoded reference pictures each and the picture that
 should come out. Everything keeps the composition of the image it comes from.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +17,14 @@ import torch
 from diffusers import AutoencoderKLFlux2
 from torch import Tensor
 
-from klein_ui.postcard.captions import random_caption
-from klein_ui.postcard.instructions import (
-    IMAGES,
-    Edit,
-    caption_as_edit,
-    random_blend,
-    random_edit,
-)
+from klein_ui.postcard.emphasis import token_weights
+from klein_ui.postcard.instructions import IMAGES, Edit, draw_edit
 from klein_ui.postcard.layouts import BITS, layout_of
 from klein_ui.postcard.pictures import as_tensor
 from klein_ui.postcard.scenes import Layout, Scene, render
-from klein_ui.postcard.vae import encode
+from klein_ui.postcard.vae import PIXELS_PER_TOKEN, encode
+
+REFERENCE_COUNTS = (1, 2, 3)
 
 COMPOSED_BY = ("light", "object", "terrain")
 """Which attribute's source gives each bit of the composition."""
@@ -42,22 +38,13 @@ class EditShard:
         texts: the instructions.
         references: float16 (count, references, 64, rows, columns).
         targets: float16 (count, 64, rows, columns).
+        weights: float32 (count, rows * columns), how much each place counts.
     """
 
     texts: list[str]
     references: Tensor
     targets: Tensor
-
-
-def draw_edit(references: int, rng: np.random.Generator) -> Edit:
-    """An instruction about one or two random scenes; a quarter of the first are captions."""
-    first, second = (random_caption(rng).scene for _ in range(2))
-    if references == 2:
-        return random_blend(first, second, rng)
-    if rng.random() < 0.25:
-        caption = random_caption(rng)
-        return caption_as_edit(caption.text, caption.mentions, first)
-    return random_edit(first, rng)
+    weights: Tensor
 
 
 def target_layout(edit: Edit, bits: list[list[bool]]) -> Layout:
@@ -72,30 +59,40 @@ def target_layout(edit: Edit, bits: list[list[bool]]) -> Layout:
 
 @torch.no_grad()
 def make_edits(
-    vae: AutoencoderKLFlux2, count: int, references: int, size: int, rng: np.random.Generator
+    vae: AutoencoderKLFlux2,
+    count: int,
+    references: int,
+    size: int,
+    reference_size: int,
+    rng: np.random.Generator,
 ) -> EditShard:
     """Draw, render and encode edits of square pictures."""
 
-    def encoded(scene: Scene, layout: Layout) -> Tensor:
-        return encode(vae, as_tensor(render(scene, layout, size, size))[None])[0].half()
+    def encoded(scene: Scene, layout: Layout, side: int) -> Tensor:
+        return encode(vae, as_tensor(render(scene, layout, side, side))[None])[0].half()
 
-    texts, looked_at, targets = [], [], []
+    tokens = size // PIXELS_PER_TOKEN
+    texts, looked_at, targets, weights = [], [], [], []
     for _ in range(count):
         edit = draw_edit(references, rng)
         bits = [[bool(b) for b in rng.integers(0, 2, BITS)] for _ in edit.references]
         pairs = zip(edit.references, bits, strict=True)
-        looked_at.append(torch.stack([encoded(s, layout_of(b)) for s, b in pairs]))
-        targets.append(encoded(edit.target, target_layout(edit, bits)))
+        shown = [encoded(scene, layout_of(bit), reference_size) for scene, bit in pairs]
+        layout = target_layout(edit, bits)
+        looked_at.append(torch.stack(shown))
+        targets.append(encoded(edit.target, layout, size))
+        weights.append(token_weights(edit.target, layout, tokens, tokens))
         texts.append(edit.text)
-    return EditShard(texts, torch.stack(looked_at), torch.stack(targets))
+    return EditShard(
+        texts, torch.stack(looked_at), torch.stack(targets), torch.stack(weights)
+    )
 
 
 def save_edits(shard: EditShard, path: Path) -> None:
     """Write a shard; a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".tmp")
-    state = {"texts": shard.texts, "references": shard.references, "targets": shard.targets}
-    torch.save(state, draft)
+    torch.save({f.name: getattr(shard, f.name) for f in fields(shard)}, draft)
     os.replace(draft, path)
 
 
@@ -120,6 +117,13 @@ class EditPool:
     def __len__(self) -> int:
         return sum(len(shard.texts) for shard in self._shards.values())
 
+    @property
+    def tokens(self) -> int:
+        """Image tokens of one sample, references included."""
+        shard = next(iter(self._shards.values()))
+        looked_at = shard.references[0, :, 0].numel()
+        return looked_at + shard.targets[0, 0].numel()
+
     def take(self, count: int, rng: np.random.Generator) -> EditShard:
         """Random edits, as float32, all of one shard."""
         shards = list(self._shards.values())
@@ -129,27 +133,30 @@ class EditPool:
             [shard.texts[i] for i in chosen],
             shard.references[chosen].float(),
             shard.targets[chosen].float(),
+            shard.weights[chosen],
         )
 
 
-def edit_folder(run: Path, references: int, size: int) -> Path:
-    """Where the edit shards lie in a training folder."""
-    return run / "edits" / f"{references}x{size}"
+def edit_folder(run: Path, kind: str) -> Path:
+    """Where the edit shards of one kind lie in a training folder, such as ``2x128from256``."""
+    return run / "edits" / kind
 
 
 def main(args: argparse.Namespace) -> None:
     """Write the shards that are missing."""
     torch.set_num_threads(args.threads)
-    run = Path(args.run)
+    run, looked_at = Path(args.run), args.reference_size or args.size
     vae = AutoencoderKLFlux2.from_pretrained(run / "vae").eval()
     for number in range(args.shards):
-        for references in (1, 2):
-            path = edit_folder(run, references, args.size) / f"{number:05d}.pt"
+        for references in REFERENCE_COUNTS:
+            kind = f"{references}x{args.size}from{looked_at}"
+            path = edit_folder(run, kind) / f"{number:05d}.pt"
             if path.exists():
                 continue
             began = time.monotonic()
-            rng = np.random.default_rng((args.seed, references, args.size, number))
-            save_edits(make_edits(vae, args.count, references, args.size, rng), path)
+            rng = np.random.default_rng((args.seed, references, args.size, looked_at, number))
+            shard = make_edits(vae, args.count, references, args.size, looked_at, rng)
+            save_edits(shard, path)
             print(f"{path} {time.monotonic() - began:.1f} s", flush=True)
 
 
@@ -157,7 +164,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(description="Render and encode pictures for edits.")
     options.add_argument("--run", default="runs/postcard", help="training folder with the VAE")
-    options.add_argument("--size", type=int, default=128)
+    options.add_argument("--size", type=int, default=128, help="side of the results")
+    options.add_argument("--reference-size", type=int, help="side of the references, if another")
     options.add_argument("--shards", type=int, default=40, help="per number of references")
     options.add_argument("--count", type=int, default=256, help="edits in a shard")
     options.add_argument("--seed", type=int, default=0)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from klein_ui.postcard.canvas import Canvas
-from klein_ui.postcard.objects import paint_object
+from klein_ui.postcard.objects import OBJECT_HEIGHT, paint_object
 from klein_ui.postcard.palette import (
     LIGHT_COLOURS,
     NAMED_COLOURS,
@@ -101,6 +101,6 @@ def render(scene: Scene, layout: Layout, width: int, height: int) -> npt.NDArray
     paint_terrain(canvas, scene.terrain, ground, mood, layout.horizon, layout.profile)
     if scene.object != NONE:
         colour = NAMED_COLOURS.get(scene.object_colour, OBJECT_COLOURS[scene.object])
-        paint_object(canvas, scene.object, colour, mood, (layout.object_x, 0.76))
+        paint_object(canvas, scene.object, colour, mood, (layout.object_x, OBJECT_HEIGHT))
     pixels = apply_style(canvas, scene.style)
     return np.asarray(np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5, dtype=np.uint8)

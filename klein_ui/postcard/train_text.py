@@ -20,7 +20,7 @@ from transformers import Qwen2Tokenizer, Qwen3ForCausalLM
 
 from klein_ui.postcard.captions import random_caption
 from klein_ui.postcard.checkpoint import load_checkpoint, save_checkpoint
-from klein_ui.postcard.instructions import IMAGES, random_blend, random_edit
+from klein_ui.postcard.instructions import IMAGES, draw_edit
 from klein_ui.postcard.model import TEXT_WIDTH, build_text_encoder, tokenize
 from klein_ui.postcard.scenes import ATTRIBUTE_VALUES
 from klein_ui.postcard.tokenizer import train_tokenizer
@@ -59,13 +59,12 @@ def choices(name: str) -> tuple[str, ...]:
 
 
 def random_reading(rng: np.random.Generator) -> Reading:
-    """A caption, or about as often as they are used, an edit of one or two images."""
+    """A caption, or less often an edit of one to three images."""
     kind = rng.random()
-    if kind < 0.7:
+    if kind < 0.6:
         caption = random_caption(rng)
         return Reading(caption.text, asdict(caption.scene), frozenset(caption.mentions))
-    first, second = (random_caption(rng).scene for _ in range(2))
-    edit = random_edit(first, rng) if kind < 0.88 else random_blend(first, second, rng)
+    edit = draw_edit(1 if kind < 0.78 else int(rng.integers(2, 4)), rng)
     said = frozenset(name for name, source in edit.sources.items() if source not in IMAGES)
     return Reading(edit.text, edit.sources, said)
 
