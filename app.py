@@ -15,11 +15,14 @@ from klein_ui import pacing, settings, validate
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import loader
+from klein_ui.store import PictureStore
 from klein_ui.ui import page
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 
 SHELF_BYTES = 128 * 2**20
+PICTURES_DISK_BYTES = 2 * 2**30
+PICTURES_MEMORY_BYTES = 128 * 2**20
 
 
 def services_for(chosen: settings.Settings) -> Services:
@@ -27,8 +30,11 @@ def services_for(chosen: settings.Settings) -> Services:
     choice = loader.resolve(chosen.model, chosen.device, chosen.revision)
     asked = validate.asked({}, choice.row)
     warm_up: tuple[Request, ...] = (*asked.drafts[:1], asked.request)
+    pictures = PictureStore(
+        chosen.data_dir / "pictures", PICTURES_DISK_BYTES, PICTURES_MEMORY_BYTES
+    )
     dispatcher = Dispatcher(
-        load=lambda report: loader.load(choice, chosen.cache_mb * 2**20, report),
+        load=lambda report: loader.load(choice, chosen.cache_mb * 2**20, report, pictures),
         warm_up=lambda: warm_up,
         settings=pacing.PacingSettings(
             settle_s=chosen.settle_ms / 1000,
@@ -36,7 +42,7 @@ def services_for(chosen: settings.Settings) -> Services:
             staleness_s=chosen.staleness_ms / 1000,
         ),
     )
-    return Services(choice.row, dispatcher, chosen, Shelf(SHELF_BYTES))
+    return Services(choice.row, dispatcher, chosen, Shelf(SHELF_BYTES), pictures)
 
 
 def main(argv: list[str]) -> int:

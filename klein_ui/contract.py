@@ -63,7 +63,7 @@ class Request:
 
     @property
     def seen_pixels(self) -> int:
-        """Pixels that the model works on in one step: the picture's and, at most, its references'."""
+        """Pixels that the model works on in a step: the picture's and at most its references'."""
         return self.width * self.height + len(self.references) * self.reference_area
 
 

@@ -75,6 +75,15 @@ KLEIN_4B = ModelRow(
     about="The 4-step distilled model by Black Forest Labs.",
 )
 
+KLEIN_9B_KV = replace(
+    KLEIN_4B,
+    name="klein-9b-kv",
+    title="FLUX.2 [klein] 9B KV",
+    repo="black-forest-labs/FLUX.2-klein-9b-kv",
+    licence="FLUX non-commercial",
+    about="The 9B model trained to read its references once and keep what it read.",
+)
+
 POSTCARD = ModelRow(
     name="postcard",
     title="postcard",
@@ -99,7 +108,7 @@ POSTCARD = ModelRow(
     about="Built-in sketch model, for trying the app; not klein.",
 )
 
-ROWS = (KLEIN_4B, POSTCARD)
+ROWS = (KLEIN_4B, POSTCARD, KLEIN_9B_KV)
 
 FOLDER_NUMBERS = frozenset(
     {"max_sequence_length", "default_side", "draft_side", "min_side", "max_side", "max_area"}

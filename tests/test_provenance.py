@@ -1,6 +1,8 @@
 """A request goes into a picture and comes back the same."""
 
 import io
+import json
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
@@ -48,3 +50,26 @@ def test_what_is_no_request_is_one_sentence(chunk: str) -> None:
 def test_a_newer_schema_says_what_to_do() -> None:
     with pytest.raises(KleinError, match="update the app"):
         provenance.request_from('{"schema": 2}')
+
+
+@given(requests)
+def test_a_record_of_the_request_alone_is_read_as_well(request: Request) -> None:
+    assert provenance.request_from(provenance.request_json(request)) == request
+
+
+@given(requests, requests)
+def test_equal_requests_alone_have_equal_digests(one: Request, other: Request) -> None:
+    same = provenance.request_digest(one) == provenance.request_digest(other)
+    assert same == (one == other)
+    assert provenance.request_digest(one) == provenance.request_digest(replace(one))
+
+
+def test_the_lineage_is_told_oldest_first_and_only_where_there_is_one() -> None:
+    request = Request("c", 3, 64, 32, 4, 1.0, "postcard", (Reference("0" * 64, "style", 0.5),))
+    earlier = [replace(request, prompt=prompt) for prompt in "ab"]
+    told = provenance.texts(frame(request), earlier)
+    assert json.loads(told[provenance.CHUNK])["lineage"] == json.loads(
+        json.dumps([asdict(one) for one in earlier])
+    )
+    assert provenance.request_from(told[provenance.CHUNK]) == request
+    assert "lineage" not in json.loads(provenance.texts(frame(request))[provenance.CHUNK])

@@ -88,3 +88,73 @@ def test_drafts_keep_the_shape_and_get_smaller() -> None:
 def test_a_draft_as_large_as_the_picture_is_the_picture(draft: int) -> None:
     asked = validate.asked({"width": 512, "height": 512, "draft": draft}, KLEIN_4B)
     assert asked.drafts == ()
+
+
+DIGEST = "a" * 64
+
+
+def looked_at(count: int) -> list[dict[str, object]]:
+    return [{"digest": f"{number:064x}"} for number in range(count)]
+
+
+def test_references_keep_their_order_and_what_was_said_of_them() -> None:
+    images = looked_at(3)
+    images[1] |= {"role": " style \n", "strength": 0.5, "made_by": DIGEST}
+    request = validate.asked({"prompt": "x", "references": images}, POSTCARD).request
+    assert [r.digest[-1] for r in request.references] == ["0", "1", "2"]
+    second = request.references[1]
+    assert (second.role, second.strength, second.made_by) == ("style", 0.5, DIGEST)
+    assert request.prompt == "x. Use the style of image 2."
+
+
+def test_roles_can_be_kept_from_the_model() -> None:
+    images = [{"digest": DIGEST, "role": "style"}]
+    asked = validate.asked({"prompt": "x", "references": images, "roles": False}, POSTCARD)
+    assert asked.request.prompt == "x"
+    assert asked.request.references[0].role == "style"
+
+
+@pytest.mark.parametrize(("small", "area"), [(True, 128 * 128), (False, 256 * 256)])
+def test_drafts_may_see_the_references_small(small: bool, area: int) -> None:
+    raw = {"prompt": "x", "references": looked_at(1), "small_references": small}
+    asked = validate.asked(raw, POSTCARD)
+    assert asked.request.reference_area == POSTCARD.reference_area
+    assert {draft.reference_area for draft in asked.drafts} == {area}
+
+
+def test_mask_and_background_lock_need_an_image() -> None:
+    raw: dict[str, object] = {"prompt": "x", "mask": DIGEST, "keep_background": True}
+    alone = validate.asked(raw, POSTCARD).request
+    assert (alone.mask, alone.keep_background) == ("", False)
+    request = validate.asked(raw | {"references": looked_at(1)}, POSTCARD).request
+    assert (request.mask, request.keep_background) == (DIGEST, True)
+
+
+def test_one_reference_too_many_says_what_to_do() -> None:
+    with pytest.raises(InvalidRequest, match="at 3 images at once; switch off or remove 1"):
+        validate.asked({"references": looked_at(4)}, POSTCARD)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"references": "x"},
+        {"references": ["x"]},
+        {"references": [{}]},
+        {"references": [{"digest": "../../etc/passwd"}]},
+        {"references": [{"digest": DIGEST.upper()}]},
+        {"references": [{"digest": DIGEST, "strength": 1.5}]},
+        {"references": [{"digest": DIGEST, "strength": True}]},
+        {"references": [{"digest": DIGEST, "strength": float("nan")}]},
+        {"references": [{"digest": DIGEST, "role": "x" * 81}]},
+        {"references": [{"digest": DIGEST, "role": 5}]},
+        {"references": [{"digest": DIGEST, "made_by": "x"}]},
+        {"references": [{"digest": DIGEST}], "mask": "x"},
+        {"keep_background": "yes"},
+        {"roles": 1},
+        {"small_references": None},
+    ],
+)
+def test_wrong_references_are_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest):
+        validate.asked({"prompt": "x"} | fields, POSTCARD)

@@ -46,8 +46,7 @@ def _overhead(ours: IsolatedRow, plain: IsolatedRow | None) -> Iterator[Bar]:
     yield at_most(f"{where}: keys without a picture", float(ours.missing), "keys", 0.0)
     if plain and plain.overhead_median_ms is not None and median_ms:
         times = plain.overhead_median_ms / median_ms
-        name = f"{where}: times below plain"
-        yield Bar(f"{name}, at least", times, "x", TIMES_BELOW_PLAIN, times >= TIMES_BELOW_PLAIN)
+        yield at_least(f"{where}: times below plain", times, "x", TIMES_BELOW_PLAIN)
 
 
 def _burst(row: BurstRow) -> Iterator[Bar]:
@@ -61,3 +60,8 @@ def _burst(row: BurstRow) -> Iterator[Bar]:
 def at_most(name: str, value: float | None, unit: str, bar: float) -> Bar:
     """A bar from above; nothing measured does not keep it."""
     return Bar(f"{name}, at most", value, unit, bar, value is not None and value <= bar)
+
+
+def at_least(name: str, value: float | None, unit: str, bar: float) -> Bar:
+    """A bar from below; nothing measured does not keep it."""
+    return Bar(f"{name}, at least", value, unit, bar, value is not None and value >= bar)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from klein_ui.bench.photos import Album
 from klein_ui.bench.sleeper import Sleeper
 from klein_ui.contract import Engine
 from klein_ui.models import ASSETS, KLEIN_4B, ModelRow, get
@@ -50,7 +51,8 @@ def load(spec: EngineSpec) -> Engine:
     # Brings torch and diffusers with it, seconds that a fake need not wait for.
     from klein_ui.engine import loader
 
-    return loader.load(loader.resolve(spec.name, "auto", None), CACHE_BYTES, lambda _: None)
+    choice = loader.resolve(spec.name, "auto", None)
+    return loader.load(choice, CACHE_BYTES, lambda _: None, Album())
 
 
 def missing(spec: EngineSpec) -> str | None:

@@ -12,12 +12,14 @@ from klein_ui.contract import Asked, Request
 from klein_ui.dispatcher import READY, Dispatcher
 from klein_ui.pacing import PacingSettings
 from klein_ui.settings import read
+from klein_ui.store import PictureStore
 from klein_ui.ui import page
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 from klein_ui.validate import asked
 
 SHELF_BYTES = 64 * 2**20
+PICTURES_BYTES = 64 * 2**20
 POLL_S = 0.05
 
 
@@ -52,7 +54,8 @@ def start(
     while dispatcher.progress.phase not in (READY.phase, "failed"):
         time.sleep(POLL_S)
     flags = ["--port", str(port), "--data-dir", str(folder), "--grace-ms", "0"]
-    services = Services(row, dispatcher, read(flags, environ={}), Shelf(SHELF_BYTES))
+    pictures = PictureStore(folder / "pictures", PICTURES_BYTES, PICTURES_BYTES)
+    services = Services(row, dispatcher, read(flags, environ={}), Shelf(SHELF_BYTES), pictures)
     served = page.launch(page.build(services), services, block_thread=False)
 
     def end() -> None:

@@ -1,15 +1,31 @@
 """Pictures that compress like photographs: what a codec costs depends on what it is given."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 
-from klein_ui.contract import Pixels
+from klein_ui.contract import InvalidPicture, Pixels
 
 SPECTRUM = 1.4
 """Amplitude falls with frequency to this power; at 512 px a JPEG of quality 75 is about 40 kB."""
 
 CONTRAST = 48.0
 """Standard deviation of each channel, in levels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """Pictures by digest, in memory: what a store is to an engine."""
+
+    photos: Mapping[str, Pixels] = field(default_factory=dict)
+
+    def get(self, digest: str) -> Pixels:
+        """The pixels of `digest`. Raises `InvalidPicture` where it has none."""
+        if digest not in self.photos:
+            raise InvalidPicture("That image is gone; add it again.")
+        return self.photos[digest]
 
 
 def photo(width: int, height: int, seed: int) -> Pixels:

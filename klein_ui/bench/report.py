@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from klein_ui.bench.bars import Bar
 from klein_ui.bench.bursts import BurstRow
@@ -24,24 +25,29 @@ class Report:
     notes: tuple[str, ...] = ()
 
 
-def as_json(report: Report) -> str:
-    """`report` as one JSON object: hardware, revision, command, rows, bars, notes."""
+def as_json(report: Any) -> str:
+    """A report, which is a dataclass, as one JSON object: hardware, revision, command, rows, ..."""
     return json.dumps(asdict(report), indent=2, ensure_ascii=False)
 
 
 def as_text(report: Report) -> str:
     """`report` as tables for a terminal."""
-    about = ", ".join(f"{name} {value}" for name, value in report.hardware.items() if value)
     isolated = [row for row in report.rows if isinstance(row, IsolatedRow)]
     bursts = [row for row in report.rows if isinstance(row, BurstRow)]
-    parts = [f"{report.command}\n{about}\nrevision {report.revision}"]
+    parts = [heading(report.command, report.hardware, report.revision)]
     if isolated:
         parts.append("Single keys, idle engine (ms; medians unless said)\n" + _isolated(isolated))
     if bursts:
         parts.append("Prompts typed at speed (ms; medians unless said)\n" + _bursts(bursts))
     if report.bars:
-        parts.append("Bars\n" + _bars(report.bars))
+        parts.append(bar_table(report.bars))
     return "\n\n".join([*parts, *report.notes])
+
+
+def heading(command: str, hardware: Mapping[str, object], revision: str) -> str:
+    """What was run, on which machine, with which code."""
+    about = ", ".join(f"{name} {value}" for name, value in hardware.items() if value)
+    return f"{command}\n{about}\nrevision {revision}"
 
 
 def table(head: Cells, lines: Sequence[Cells]) -> str:
@@ -91,7 +97,8 @@ def _bursts(rows: Sequence[BurstRow]) -> str:
     return table(head.split(), lines)
 
 
-def _bars(bars: Sequence[Bar]) -> str:
+def bar_table(bars: Sequence[Bar]) -> str:
+    """Each bar, what was measured, and whether it was kept."""
     lines = [
         (
             "ok" if bar.ok else "FAILED",
@@ -101,7 +108,7 @@ def _bars(bars: Sequence[Bar]) -> str:
         )
         for bar in bars
     ]
-    return table(("", "bar", "measured", "bar"), lines)
+    return "Bars\n" + table(("", "bar", "measured", "bar"), lines)
 
 
 def number(value: float | None) -> str:

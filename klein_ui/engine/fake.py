@@ -92,8 +92,10 @@ class FakeEngine:
 
 
 def bands(request: Request) -> Pixels:
-    """Eight horizontal bands, shape (height, width, 3), coloured by prompt and seed."""
-    key = f"{request.seed}\0{request.prompt}".encode()
+    """Eight horizontal bands, shape (height, width, 3), coloured by all but the size."""
+    images = [(looked_at.digest, looked_at.strength) for looked_at in request.references]
+    more = f"{images}{request.mask}{request.keep_background}" if images else ""
+    key = f"{request.seed}\0{request.prompt}{more}".encode()
     colours = np.frombuffer(hashlib.sha256(key).digest()[:24], dtype=np.uint8).reshape(8, 3)
     rows = np.arange(request.height) * 8 // request.height
     return np.ascontiguousarray(np.broadcast_to(colours[rows][:, None, :], shape(request)))

@@ -1,44 +1,82 @@
-"""Renders with the components of one `Flux2KleinPipeline`, equal to its `__call__`."""
+"""Renders with the components of one klein pipeline, equal to its `__call__`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from diffusers import Flux2KleinKVPipeline
 from torch import Tensor
 
 from klein_ui.cache import ByteLRU, CacheStats
-from klein_ui.contract import (
-    Frame,
-    Hooks,
-    Origin,
-    Pixels,
-    Request,
-    Stage,
-    Superseded,
-    Timings,
-)
+from klein_ui.contract import Frame, Hooks, Origin, Pictures, Pixels, Request, Stage, Timings
+from klein_ui.engine.attention import Placed, attention, in_a_row, placed
+from klein_ui.engine.denoise import denoise
+from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys
 from klein_ui.engine.noise import NoiseField
+from klein_ui.engine.references import References
+from klein_ui.engine.region import Region, Regions
 from klein_ui.engine.schedule import Plan, Plans
 from klein_ui.engine.text import PromptEmbeds, PromptEncoder
+from klein_ui.engine.velocity import Forward, JointVelocity, PlainVelocity, Velocity
 from klein_ui.models import GRID_PX, ModelRow
 
 # Of the memory for caches: most to finished frames, which cost the most to make again.
-FRAMES_SHARE, PROMPTS_SHARE, NOISE_SHARE = 0.5, 0.25, 0.25
+FRAMES_SHARE, PROMPTS_SHARE, NOISE_SHARE = 0.4, 0.2, 0.2
+REFERENCES_SHARE, FITTED_SHARE = 0.1, 0.1
+# Of all of it, where the weights are trained for keys and values that stay: these are large.
+KEYS_SHARE = 0.5
+
+CUT = "The end of the prompt is beyond what this model reads; shorten it."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """What one render needs, all of it encoded. `noise` is (1, tokens, channels)."""
+
+    request: Request
+    prompt: PromptEmbeds
+    plan: Plan
+    noise: Tensor
+    velocity: Velocity
+    region: Region | None
+
+    def held(self, latents: Tensor, sigma: Tensor) -> Tensor:
+        return latents if self.region is None else self.region.held(latents, sigma)
 
 
 class KleinEngine:
     """The one engine of the process. Not thread-safe: the dispatcher's thread owns it."""
 
-    def __init__(self, pipeline: Any, row: ModelRow, origin: Origin, cache_bytes: int) -> None:
+    def __init__(
+        self,
+        pipeline: Any,
+        row: ModelRow,
+        origin: Origin,
+        cache_bytes: int,
+        pictures: Pictures,
+        spare_bytes: int = 0,
+    ) -> None:
+        """Caches take `cache_bytes` in all; the keys and values of references, where the weights
+        are trained for them to stay, may take `spare_bytes` of the device where that is more."""
         self._pipeline = pipeline
         self._origin = origin
-        self._frames: ByteLRU[Request, Frame] = ByteLRU(int(cache_bytes * FRAMES_SHARE))
-        self._prompts = PromptEncoder(pipeline, row, int(cache_bytes * PROMPTS_SHARE))
+        keeps_keys = isinstance(pipeline, Flux2KleinKVPipeline)
+        keys_bytes = int(cache_bytes * KEYS_SHARE) if keeps_keys else 0
+        rest = cache_bytes - keys_bytes
+        self._frames: ByteLRU[Request, Frame] = ByteLRU(int(rest * FRAMES_SHARE))
+        self._prompts = PromptEncoder(pipeline, row, int(rest * PROMPTS_SHARE))
         channels = int(pipeline.transformer.config.in_channels)
-        self._noise = NoiseField(channels, int(cache_bytes * NOISE_SHARE))
+        self._noise = NoiseField(channels, int(rest * NOISE_SHARE))
+        revision = origin.revision
+        self._references = References(pipeline, pictures, revision, int(rest * REFERENCES_SHARE))
+        self._regions = Regions(pictures, self._references, int(rest * FITTED_SHARE))
+        self._keys: ReferenceKeys | None = None
+        if keeps_keys:
+            keys_bytes = max(keys_bytes, spare_bytes)
+            self._keys = ReferenceKeys(pipeline.transformer, revision, keys_bytes)
         self._plans = Plans(pipeline)
         self.decodes = 0
 
@@ -52,20 +90,36 @@ class KleinEngine:
         """How many prompts went through the text encoder."""
         return self._prompts.encoded
 
+    @property
+    def references_encoded(self) -> int:
+        """How many pictures went through the VAE's encoder, one for each size it was shown at."""
+        return self._references.encoded
+
+    @property
+    def keys_extracted(self) -> int:
+        """How often keys and values of references were computed; KV-trained weights only."""
+        return 0 if self._keys is None else self._keys.extracted
+
     def cache_stats(self) -> dict[str, CacheStats]:
         """Counts and sizes of the caches, by what they hold."""
-        return {
+        stats = {
             "frames": self._frames.stats(),
             "prompts": self._prompts.stats(),
             "noise": self._noise.stats(),
+            "references": self._references.stats(),
+            "fitted": self._regions.stats(),
         }
+        return stats if self._keys is None else {**stats, "keys": self._keys.stats()}
 
     def has(self, request: Request) -> bool:
         """Whether the frame of `request` is cached."""
         return request in self._frames
 
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
-        """The frame of `request`, from the cache or made now. See `contract.Engine`."""
+        """The frame of `request`, from the cache or made now. See `contract.Engine`.
+
+        Raises `InvalidPicture` where a reference or mask is gone; the next render goes on.
+        """
         cached = self._frames.get(request)
         if cached is not None:
             return replace(cached, stage=stage, timings=Timings(cached=True))
@@ -79,7 +133,9 @@ class KleinEngine:
 
     def close(self) -> None:
         """Let go of weights and caches."""
-        self._frames.clear()
+        for cache in (self._frames, self._references, self._regions, self._keys):
+            if cache is not None:
+                cache.clear()
         self._pipeline = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -88,56 +144,54 @@ class KleinEngine:
     def _make(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         watch = _Stopwatch()
         with watch.part("encode"):
-            prompt = self._prompts.encode(request.prompt)
+            job = self._prepared(request)
+
+        def preview(latents: Tensor, velocity: Tensor) -> None:
+            if hooks.preview is not None and job.plan.steps > 1:
+                hooks.preview(self._preview(job, latents, velocity))
+
         with watch.part("denoise"):
-            plan = self._plans.plan(
-                request.height // GRID_PX, request.width // GRID_PX, request.steps
+            latents = denoise(
+                job.noise, job.plan.sigmas, job.velocity, job.held, hooks, after_first=preview
             )
-            latents = self._denoise(request, prompt, plan, hooks)
         with watch.part("decode"):
-            pixels = self._decode(latents, plan)
-        return self._frame(request, stage, pixels, watch.timings(), prompt)
+            pixels = self._finished(latents, job)
+        return self._frame(job, stage, pixels, watch.timings())
 
-    def _denoise(self, request: Request, prompt: PromptEmbeds, plan: Plan, hooks: Hooks) -> Tensor:
-        """Clean latents, shape (1, tokens, channels). Raises `Superseded` between steps."""
-        noise = self._noise.latents(request.seed, plan.rows, plan.columns)
-        latents = noise.to(prompt.embeds.device, prompt.embeds.dtype)
-        latents = self._pipeline._pack_latents(latents)
-        _ask(hooks, 0)
-        for step in range(plan.steps):
-            velocity = self._velocity(latents, prompt, plan, step)
-            moved = euler(latents, velocity, plan.sigmas, step)
-            _wait_for_device(moved)
-            _ask(hooks, step + 1)
-            if step == 0 and hooks.preview is not None and plan.steps > 1:
-                hooks.preview(self._preview(request, prompt, plan, latents, velocity))
-            latents = moved
-        return latents
+    def _prepared(self, request: Request) -> _Job:
+        prompt = self._prompts.encode(request.prompt)
+        plan = self._plans.plan(request.height // GRID_PX, request.width // GRID_PX, request.steps)
+        field = self._noise.latents(request.seed, plan.rows, plan.columns)
+        field = field.to(prompt.embeds.device, prompt.embeds.dtype)
+        noise = self._pipeline._pack_latents(field)
+        region = self._regions.of(request, noise)
+        velocity = self._velocity(placed(request, self._references), prompt, plan)
+        return _Job(request, prompt, plan, noise, velocity, region)
 
-    def _velocity(self, latents: Tensor, prompt: PromptEmbeds, plan: Plan, step: int) -> Tensor:
+    def _velocity(self, looked_at: Sequence[Placed], prompt: PromptEmbeds, plan: Plan) -> Velocity:
+        """The way the stock pipeline of these weights would take."""
         transformer = self._pipeline.transformer
-        timestep = plan.timesteps[step].expand(latents.shape[0]).to(latents.dtype)
-        with transformer.cache_context("cond"):
-            velocity: Tensor = transformer(
-                hidden_states=latents.to(transformer.dtype),
-                timestep=timestep / 1000,
-                guidance=None,
-                encoder_hidden_states=prompt.embeds,
-                txt_ids=prompt.text_ids,
-                img_ids=plan.latent_ids,
-                return_dict=False,
-            )[0]
-        return velocity[:, : latents.size(1)]
+        forward = Forward(transformer, prompt, plan)
+        if not looked_at:
+            return PlainVelocity(forward)
+        if self._keys is not None:
+            return KeptVelocity(forward, self._keys.of(looked_at))
+        before = prompt.embeds.shape[1] + plan.rows * plan.columns
+        bias = attention(looked_at, before, transformer.dtype)
+        return JointVelocity(forward, in_a_row(looked_at), bias)
 
-    def _preview(
-        self, request: Request, prompt: PromptEmbeds, plan: Plan, latents: Tensor, velocity: Tensor
-    ) -> Frame:
+    def _preview(self, job: _Job, latents: Tensor, velocity: Tensor) -> Frame:
         """What the first step thinks the picture is: x0 = x - sigma * velocity."""
         watch = _Stopwatch()
         with watch.part("decode"):
-            guess = latents.float() - plan.sigmas[0] * velocity
-            pixels = self._decode(guess.to(latents.dtype), plan)
-        return self._frame(request, Stage.PREVIEW, pixels, watch.timings(), prompt)
+            guess = latents.float() - job.plan.sigmas[0] * velocity
+            clean = job.held(guess.to(latents.dtype), job.plan.sigmas[-1])
+            pixels = self._finished(clean, job)
+        return self._frame(job, Stage.PREVIEW, pixels, watch.timings())
+
+    def _finished(self, latents: Tensor, job: _Job) -> Pixels:
+        pixels = self._decode(latents, job.plan)
+        return pixels if job.region is None else job.region.finished(pixels)
 
     def _decode(self, latents: Tensor, plan: Plan) -> Pixels:
         self.decodes += 1
@@ -151,37 +205,14 @@ class KleinEngine:
         pixels: Pixels = image.float().mul(255).round().to(torch.uint8).cpu().numpy()
         return pixels
 
-    def _frame(
-        self,
-        request: Request,
-        stage: Stage,
-        pixels: Pixels,
-        timings: Timings,
-        prompt: PromptEmbeds,
-    ) -> Frame:
-        notes: tuple[str, ...] = ()
-        if prompt.cut_tokens:
-            notes = ("The end of the prompt is beyond what this model reads; shorten it.",)
-        return Frame(request, stage, pixels, timings, self._origin, notes)
-
-
-def euler(latents: Tensor, velocity: Tensor, sigmas: Tensor, step: int) -> Tensor:
-    """One step of `FlowMatchEulerDiscreteScheduler`: in float32, then back to the model's type."""
-    moved = latents.to(torch.float32) + (sigmas[step + 1] - sigmas[step]) * velocity
-    return moved.to(velocity.dtype)
-
-
-def _wait_for_device(latents: Tensor) -> None:
-    """A GPU lags behind the CPU: without waiting, all steps are queued at the first ask."""
-    if latents.is_cuda:
-        torch.cuda.current_stream(latents.device).synchronize()
-    elif latents.device.type == "mps":
-        torch.mps.synchronize()
-
-
-def _ask(hooks: Hooks, steps_done: int) -> None:
-    if hooks.superseded(steps_done):
-        raise Superseded
+    def _frame(self, job: _Job, stage: Stage, pixels: Pixels, timings: Timings) -> Frame:
+        notes: list[str] = []
+        if job.prompt.cut_tokens:
+            notes.append(CUT)
+        partly = any(0 < one.strength < 1 for one in job.request.references)
+        if partly and self._keys is not None:
+            notes.append(WHOLE_OR_NOT)
+        return Frame(job.request, stage, pixels, timings, self._origin, tuple(notes))
 
 
 class _Stopwatch:

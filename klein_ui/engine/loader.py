@@ -1,18 +1,20 @@
 """Loads the one pipeline: from the hub, a folder, or the assets."""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import torch
 import transformers
-from diffusers import Flux2KleinPipeline
+from diffusers import Flux2KleinKVPipeline, Flux2KleinPipeline
 
 from klein_ui import models
-from klein_ui.contract import EngineFailed, Origin, Progress
+from klein_ui.contract import EngineFailed, Origin, Pictures, Progress
 from klein_ui.engine.device import Device, choose
 from klein_ui.engine.download import fetch
 from klein_ui.engine.klein import KleinEngine
@@ -20,8 +22,14 @@ from klein_ui.models import ModelRow
 
 Report = Callable[[Progress], None]
 
-# klein 4B and its text encoder in bfloat16, and room to work; below, components take turns.
-RESIDENT_BYTES = 20 * 2**30
+PIPELINES: dict[str, Any] = {
+    made.__name__: made for made in (Flux2KleinPipeline, Flux2KleinKVPipeline)
+}
+
+# Room to work beside the weights; with less, the components take turns on the device.
+ROOM_BYTES = 5 * 2**30
+# Of what the weights leave free; the rest is for the work itself and for other programs.
+SPARE_SHARE = 0.5
 HASH_WHOLE_BYTES = 256 * 2**20
 
 
@@ -53,8 +61,18 @@ def resolve(model: str, device: str, revision: str | None) -> Choice:
     return Choice(replace(row, revision=revision) if revision else row, chosen)
 
 
-def load(choice: Choice, cache_bytes: int, report: Report) -> KleinEngine:
-    """Download if need be, then load onto the device. Raises `EngineFailed`."""
+def load(choice: Choice, cache_bytes: int, report: Report, pictures: Pictures) -> KleinEngine:
+    """Download if need be, then load onto the device. Raises `EngineFailed`.
+
+    `pictures` is where the engine finds the references of its requests.
+    """
+    pipeline, made_by = open_pipeline(choice, report)
+    spare = _spare_bytes(pipeline)
+    return KleinEngine(pipeline, choice.row, made_by, cache_bytes, pictures, spare)
+
+
+def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
+    """The pipeline of `choice` on its device, and its origin. Raises `EngineFailed`."""
     row, device = choice.row, choice.device
     _silence_bars()
     if device.name == "cpu" and row.built_in:
@@ -62,12 +80,14 @@ def load(choice: Choice, cache_bytes: int, report: Report) -> KleinEngine:
     folder = fetch(row, report)
     report(Progress("loading", f"Loading {row.title}…"))
     try:
-        pipeline = Flux2KleinPipeline.from_pretrained(
+        pipeline = _class_of(folder).from_pretrained(
             folder,
             dtype=device.dtype,
             use_safetensors=True,
             local_files_only=True,
         )
+    except EngineFailed:
+        raise
     except Exception as error:
         raise EngineFailed(
             f"The files of {row.title} are incomplete or damaged ({type(error).__name__}); "
@@ -75,7 +95,18 @@ def load(choice: Choice, cache_bytes: int, report: Report) -> KleinEngine:
         ) from error
     pipeline.set_progress_bar_config(disable=True)
     _place(pipeline, device, row)
-    return KleinEngine(pipeline, row, origin(folder, device), cache_bytes)
+    return pipeline, origin(folder, device)
+
+
+def _class_of(folder: Path) -> Any:
+    """The class that the weights were saved for: they are trained for one way to see references."""
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    name = index["_class_name"]
+    if name not in PIPELINES:
+        raise EngineFailed(
+            f"“{folder}” holds a {name}; give the folder of a {' or a '.join(PIPELINES)}."
+        )
+    return PIPELINES[name]
 
 
 def origin(folder: Path, device: Device) -> Origin:
@@ -118,9 +149,9 @@ def _silence_bars() -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
-def _place(pipeline: Flux2KleinPipeline, device: Device, row: ModelRow) -> None:
+def _place(pipeline: Any, device: Device, row: ModelRow) -> None:
     try:
-        if device.name == "cuda" and torch.cuda.mem_get_info()[0] < RESIDENT_BYTES:
+        if device.name == "cuda" and torch.cuda.mem_get_info()[0] < _weights(pipeline) + ROOM_BYTES:
             pipeline.enable_model_cpu_offload()
         else:
             pipeline.to(device.name)
@@ -129,3 +160,19 @@ def _place(pipeline: Flux2KleinPipeline, device: Device, row: ModelRow) -> None:
             f"{row.title} does not fit into the memory of {device.hardware}; "
             "close other programs, or start with --model postcard."
         ) from error
+
+
+def _weights(pipeline: Any) -> int:
+    """Bytes of all weights of `pipeline`."""
+    modules = (pipeline.text_encoder, pipeline.transformer, pipeline.vae)
+    return sum(weight.nbytes for module in modules for weight in module.parameters())
+
+
+def _spare_bytes(pipeline: Any) -> int:
+    """Bytes that kept keys and values may take of a GPU that holds all weights at once.
+
+    A reference of 512 px has 0.3 GB of them in klein 4B: more than the caches in main memory get.
+    Where the components take turns, what is free now is not free later.
+    """
+    on_gpu = pipeline.transformer.device.type == "cuda"
+    return int(torch.cuda.mem_get_info()[0] * SPARE_SHARE) if on_gpu else 0

@@ -96,7 +96,7 @@ def edit(pool: EditPool, size: int, rng: np.random.Generator) -> Batch:
     )
     sigmas = draw_sigmas(size, rows * columns, rng)
     share = sigmas[:, None, None]
-    count, _, *grid = edits.references.shape[1:]
+    count, _, high, wide = edits.references.shape[1:]
     return Batch(
         noisy=(1 - share) * clean + share * noise,
         velocity=noise - clean,
@@ -107,7 +107,7 @@ def edit(pool: EditPool, size: int, rng: np.random.Generator) -> Batch:
         columns=columns,
         bits=None,
         references=torch.cat([pack(edits.references[:, i]) for i in range(count)], dim=1),
-        reference_ids=torch.cat([image_ids(*grid, 10 * (i + 1)) for i in range(count)]),
+        reference_ids=torch.cat([image_ids(high, wide, 10 * (i + 1)) for i in range(count)]),
     )
 
 

@@ -124,9 +124,7 @@ def unfinished_edit(references: tuple[Scene, ...], rng: np.random.Generator) -> 
     return Edit(whole[: ends[int(rng.integers(len(ends)))]], sources, references, references[0])
 
 
-def caption_as_edit(
-    text: str, mentions: Mapping[str, str], references: tuple[Scene, ...]
-) -> Edit:
+def caption_as_edit(text: str, mentions: Mapping[str, str], references: tuple[Scene, ...]) -> Edit:
     """A plain caption used on a reference: what it names changes, the rest stays."""
     sources = dict.fromkeys(ATTRIBUTE_VALUES, IMAGES[0])
     sources.update(mentions)

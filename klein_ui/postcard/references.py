@@ -83,9 +83,7 @@ def make_edits(
         targets.append(encoded(edit.target, layout, size))
         weights.append(token_weights(edit.target, layout, tokens, tokens))
         texts.append(edit.text)
-    return EditShard(
-        texts, torch.stack(looked_at), torch.stack(targets), torch.stack(weights)
-    )
+    return EditShard(texts, torch.stack(looked_at), torch.stack(targets), torch.stack(weights))
 
 
 def save_edits(shard: EditShard, path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from klein_ui.models import ModelRow
 from klein_ui.ui import sizes
+from klein_ui.uploads import MAX_UPLOAD_BYTES
 from klein_ui.validate import MAX_PROMPT_CHARS
 
 ASSETS = Path(__file__).parent / "assets"
@@ -22,11 +23,20 @@ SCRIPTS = (
     "settings",
     "actions",
     "keys",
+    "tabs",
+    "desk",
+    "images",
+    "cards",
+    "uploads",
+    "camera",
+    "region",
+    "compare",
+    "editing",
     "main",
     "boot",
 )
 """Script names in order; the last one starts the rest."""
-STYLES = ("page", "stage", "prompt", "side", "widths")
+STYLES = ("page", "stage", "prompt", "side", "edit", "gallery", "widths")
 """Style sheet names in order; the last one bends the others to the width of the screen."""
 
 
@@ -57,6 +67,8 @@ def _config(row: ModelRow) -> dict[str, object]:
         "side": row.default_side,
         "draft": row.draft_side,
         "steps": row.steps,
+        "maxReferences": row.max_references,
+        "uploadBytes": MAX_UPLOAD_BYTES,
         "limits": {
             "minSide": row.min_side,
             "maxSide": row.max_side,

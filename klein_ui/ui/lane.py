@@ -14,6 +14,31 @@ from klein_ui.ui.services import Services
 from klein_ui.ui.socket import encode, hear
 
 IDLE_S = 300.0
+SCRIPT = "window.kleinLive.lane(props, () => trigger('send'), watch)"
+
+
+def place(services: Services, blocks: gr.Blocks) -> None:
+    """Put the hidden part that the page speaks through into the blocks being built."""
+    lanes = Lanes(services)
+    part = gr.HTML(
+        value="",
+        elem_id="klein-lane",
+        html_template="",
+        visible="hidden",
+        apply_default_css=False,
+        js_on_load=SCRIPT,
+    )
+    part.send(
+        lanes.follow,
+        inputs=[part],
+        outputs=[part],
+        js="() => window.kleinLive.takeRequest()",
+        trigger_mode="multiple",
+        concurrency_limit=None,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    blocks.unload(lanes.left)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 from fastapi import FastAPI
 
-from klein_ui.ui import api, client, live, socket
+from klein_ui.ui import api, client, edit, header, lane, live, pictures, socket
 from klein_ui.ui.services import Services
 from klein_ui.ui.theme import KleinTheme
 
@@ -26,7 +26,14 @@ def build(services: Services) -> gr.Blocks:
     """The page with all its parts, not served yet."""
     blocks = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_S)
     with blocks:
-        live.place(services, blocks)
+        with gr.Column(elem_id="klein"):
+            header.place(services.row)
+            with gr.Tabs(elem_id="klein-tabs", overflow_behavior="wrap"):
+                with gr.Tab("Live", id="live"):
+                    live.place(services)
+                with gr.Tab("Edit", id="edit"):
+                    edit.place(services)
+        lane.place(services, blocks)
         api.register(services)
     return blocks
 
@@ -43,7 +50,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         theme=KleinTheme(),
         head=client.head(services.row),
         favicon_path=client.FAVICON,
-        app_kwargs={"routes": socket.routes(services)},
+        app_kwargs={"routes": [*socket.routes(services), *pictures.routes(services)]},
         ssr_mode=False,
         pwa=False,
         run_history=False,

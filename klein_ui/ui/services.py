@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.models import ModelRow
 from klein_ui.settings import Settings
+from klein_ui.store import PictureStore
 from klein_ui.ui.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The one engine behind the page, and where finished frames wait to be fetched."""
+    """The one engine behind the page, where finished frames wait to be fetched, and where the
+    images of the gallery are kept."""
 
     row: ModelRow
     dispatcher: Dispatcher
     settings: Settings
     shelf: Shelf
+    pictures: PictureStore

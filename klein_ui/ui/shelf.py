@@ -8,8 +8,9 @@ from klein_ui.contract import Frame, Request, Stage
 
 NAME_BYTES = 16
 MAX_REQUEST_BYTES = 8 * 2**20
-# What a request takes beside its prompt, rounded up.
+# What a request takes beside its prompt, and each of its references, rounded up.
 REQUEST_BYTES = 512
+REFERENCE_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ class Shelf:
             return ""
         name = secrets.token_hex(NAME_BYTES)
         self._frames.put(name, frame, frame.pixels.nbytes)
-        prompt_bytes = len(frame.request.prompt.encode())
-        self._requests.put(name, frame.request, REQUEST_BYTES + prompt_bytes)
+        request = frame.request
+        more_bytes = len(request.prompt.encode()) + len(request.references) * REFERENCE_BYTES
+        self._requests.put(name, request, REQUEST_BYTES + more_bytes)
         return name
 
     def get(self, name: str) -> Kept | None:

@@ -4,6 +4,7 @@ from klein_ui.models import ModelRow
 
 DEFAULT_SEED = 0
 DEFAULT_ASPECT = "1:1"
+AS_IMAGE = "As image 1"
 ASPECTS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "2:1")
 """Width to height."""
 

@@ -83,22 +83,32 @@ def same_origin(headers: Mapping[str, str]) -> bool:
 
 
 async def frame_png(services: Services, request: HTTPRequest) -> Response:
-    """The frame called `name` as a PNG that holds its request, made again if need be."""
-    kept = services.shelf.get(request.path_params["name"])
-    if kept is None:
-        return PlainTextResponse(GONE, 404)
+    """The frame called `name` as a PNG that holds its request and those that led to it."""
     try:
-        frame = kept.frame
-        if frame is None:
-            frame = await asyncio.wrap_future(services.dispatcher.render(kept.request))
+        frame = await frame_named(services, request.path_params["name"])
     except KleinError as error:
         return PlainTextResponse(str(error), 503)
-    body = await asyncio.to_thread(images.png, frame.pixels, provenance.texts(frame))
+    if frame is None:
+        return PlainTextResponse(GONE, 404)
+    body = await asyncio.to_thread(_png, frame, services.pictures)
     headers = {
         "Content-Disposition": 'attachment; filename="klein-live.png"',
         "Cache-Control": "private, max-age=3600",
     }
     return Response(body, media_type=images.PNG, headers=headers)
+
+
+async def frame_named(services: Services, name: str) -> Frame | None:
+    """The frame called `name`, made again if need be; None when its request is gone as well.
+
+    Raises `KleinError` when it cannot be made.
+    """
+    kept = services.shelf.get(name)
+    if kept is None:
+        return None
+    if kept.frame is not None:
+        return kept.frame
+    return await asyncio.wrap_future(services.dispatcher.render(kept.request))
 
 
 def encode(frame: Frame, *, fine: bool) -> tuple[bytes, str]:
@@ -121,6 +131,11 @@ def hear(services: Services, name: str, text: str) -> str | None:
     except InvalidRequest as error:
         return wire.invalid(seq, error)
     return None
+
+
+def _png(frame: Frame, makers: provenance.Makers) -> bytes:
+    lineage = provenance.lineage(frame.request, makers)
+    return images.png(frame.pixels, provenance.texts(frame, lineage))
 
 
 async def _first_to_end(way: Coroutine[None, None, None], others: anyio.CancelScope) -> None:

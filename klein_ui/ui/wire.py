@@ -1,6 +1,7 @@
 """What travels between page and server, the same over the WebSocket and over Gradio events.
 
 Up, JSON text: `{"type": "request", "seq", "prompt", "seed", "width", "height", "draft", "steps"}`,
+with what the Edit tab adds (`references`, `roles`, `small_references`, `mask`, `keep_background`);
 and `{"type": "clear", "seq"}` when the prompt was emptied and no picture is wanted.
 
 Down, JSON text:
@@ -10,9 +11,10 @@ Down, JSON text:
 
 Down, binary: four bytes, big endian, the length of a JSON header; the header
 `{"type": "frame", "seq", "stage", "frame", "width", "height", "mime", "fine", "timings",
-"superseded", "notes"}`; then the encoded picture. As an event the same header carries the picture
-as `data`, base64. `frame` is the name under which the PNG can be fetched, empty for a preview. A
-final frame that rests comes again with `fine`: the same picture in full colour.
+"superseded", "notes", "reads"}`; then the encoded picture. As an event the same header carries the
+picture as `data`, base64. `frame` is the name under which the PNG can be fetched, empty for a
+preview. `reads` is what the model read where the roles of references added to the prompt. A final
+frame that rests comes again with `fine`: the same picture in full colour.
 """
 
 import base64
@@ -21,9 +23,10 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from klein_ui.contract import InvalidRequest, Progress
+from klein_ui.contract import InvalidRequest, Progress, Request
 from klein_ui.dispatcher import Failed, Shown
 from klein_ui.models import ModelRow
+from klein_ui.roles import typed
 from klein_ui.validate import MAX_PROMPT_CHARS, MAX_SEED
 
 PROTOCOL = 1
@@ -69,6 +72,7 @@ def hello(row: ModelRow) -> str:
             "licence": row.licence,
         },
         limits={
+            "references": row.max_references,
             "prompt_chars": MAX_PROMPT_CHARS,
             "seed": MAX_SEED,
             "steps": row.max_steps,
@@ -127,7 +131,18 @@ def _header(event: Shown, name: str, mime: str, fine: bool) -> dict[str, object]
         },
         "superseded": event.superseded,
         "notes": list(event.frame.notes),
+        "reads": _reads(event.frame.request),
     }
+
+
+def _reads(request: Request) -> str:
+    """What the model read where that is more than what was typed."""
+    told = any(looked_at.role for looked_at in request.references)
+    return (
+        request.prompt
+        if told and typed(request.prompt, request.references) != request.prompt
+        else ""
+    )
 
 
 def _text(**fields: object) -> str:

@@ -9,6 +9,7 @@ import torch
 from diffusers import Flux2KleinPipeline
 
 from klein_ui import models
+from klein_ui.bench.photos import Album
 from klein_ui.contract import Frame, Hooks, Pixels, Request, Stage, Superseded
 from klein_ui.engine import loader
 from klein_ui.engine.device import choose
@@ -25,7 +26,8 @@ def row(small_model: Path) -> models.ModelRow:
 
 @pytest.fixture
 def engine(row: models.ModelRow) -> KleinEngine:
-    return loader.load(loader.Choice(row, choose("cpu")), CACHE_BYTES, lambda progress: None)
+    choice = loader.Choice(row, choose("cpu"))
+    return loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +171,7 @@ def test_a_cut_prompt_says_so(engine: KleinEngine, row: models.ModelRow) -> None
 
 def test_the_caches_stay_within_their_bytes(row: models.ModelRow) -> None:
     choice = loader.Choice(row, choose("cpu"))
-    engine = loader.load(choice, 64 * 1024, lambda progress: None)
+    engine = loader.load(choice, 64 * 1024, lambda progress: None, Album())
     for seed in range(8):
         render(engine, request(row, seed=seed))
     held = sum(stats.held_bytes for stats in engine.cache_stats().values())

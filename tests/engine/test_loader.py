@@ -7,8 +7,16 @@ import pytest
 import torch
 
 from klein_ui import models
+from klein_ui.bench.photos import Album
 from klein_ui.contract import EngineFailed, Hooks, Progress, Request, Stage
 from klein_ui.engine import download, loader
+from klein_ui.engine.device import Device
+from klein_ui.engine.klein import KleinEngine
+
+
+def load(folder: Path) -> KleinEngine:
+    choice = loader.resolve(str(folder), "cpu", None)
+    return loader.load(choice, 2**20, lambda progress: None, Album())
 
 
 def test_a_machine_without_cuda_runs_the_built_in_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,12 +47,67 @@ def test_a_model_that_is_not_there_says_so() -> None:
 def test_a_saved_pipeline_loads_and_reports(small_model: Path) -> None:
     reports: list[Progress] = []
     choice = loader.resolve(str(small_model), "cpu", None)
-    engine = loader.load(choice, 2**20, reports.append)
+    engine = loader.load(choice, 2**20, reports.append, Album())
     assert [report.phase for report in reports] == ["loading"]
     assert engine.origin.dtype == "float32"
     assert engine.origin.revision == loader.fingerprint(small_model)
     request = Request("x", 0, 64, 64, 1, 1.0, choice.row.name)
     assert engine.render(request, Stage.FINAL, Hooks()).origin == engine.origin
+
+
+def test_weights_trained_for_kv_load_as_such(small_kv_model: Path) -> None:
+    assert "keys" in load(small_kv_model).cache_stats()
+
+
+def test_weights_of_another_pipeline_say_which_would_do(small_model: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(small_model, other)
+    index = other / "model_index.json"
+    index.write_text(index.read_text().replace("Flux2KleinPipeline", "FluxPipeline"))
+    with pytest.raises(EngineFailed, match="holds a FluxPipeline; give the folder of a"):
+        load(other)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_a_damaged_index_says_what_to_do(small_model: Path, tmp_path: Path, text: str) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(small_model, broken)
+    (broken / "model_index.json").write_text(text)
+    with pytest.raises(EngineFailed, match="incomplete or damaged"):
+        load(broken)
+
+
+def test_the_kv_weights_are_in_the_registry_and_never_a_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    row = loader.resolve("klein-9b-kv", "cpu", None).row
+    assert row.repo == "black-forest-labs/FLUX.2-klein-9b-kv"
+    assert row.licence == "FLUX non-commercial"
+    assert row.text_encoder_out_layers == (9, 18, 27)
+    assert {loader.resolve("auto", device, None).row.name for device in ("cpu", "cuda")} == {
+        "klein-4b",
+        "postcard",
+    }
+
+
+@pytest.mark.parametrize(("short_bytes", "offloaded"), [(0, False), (1, True)])
+def test_components_take_turns_where_the_memory_is_too_small_for_all(
+    small_model: Path, monkeypatch: pytest.MonkeyPatch, short_bytes: int, offloaded: bool
+) -> None:
+    pipeline, _ = loader.open_pipeline(
+        loader.resolve(str(small_model), "cpu", None), lambda progress: None
+    )
+    free = loader._weights(pipeline) + loader.ROOM_BYTES - short_bytes
+    asked: list[str] = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, free))
+    monkeypatch.setattr(pipeline, "enable_model_cpu_offload", lambda: asked.append("offload"))
+    monkeypatch.setattr(pipeline, "to", asked.append)
+    row = models.from_folder(small_model)
+    loader._place(pipeline, Device("cuda", torch.bfloat16), row)
+    assert asked == ["offload" if offloaded else "cuda"]
+    # Its weights are still in main memory: nothing of a GPU may be taken.
+    assert loader._spare_bytes(pipeline) == 0
 
 
 def test_damaged_files_say_what_to_do(small_model: Path, tmp_path: Path) -> None:
@@ -53,7 +116,7 @@ def test_damaged_files_say_what_to_do(small_model: Path, tmp_path: Path) -> None
     weights = next(broken.glob("transformer/*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(EngineFailed, match="incomplete or damaged"):
-        loader.load(loader.resolve(str(broken), "cpu", None), 2**20, lambda progress: None)
+        load(broken)
 
 
 def test_pickled_weights_are_not_read(small_model: Path, tmp_path: Path) -> None:
@@ -62,7 +125,7 @@ def test_pickled_weights_are_not_read(small_model: Path, tmp_path: Path) -> None
     weights = next(pickled.glob("vae/*.safetensors"))
     weights.rename(weights.with_suffix(".bin"))
     with pytest.raises(EngineFailed, match="incomplete or damaged"):
-        loader.load(loader.resolve(str(pickled), "cpu", None), 2**20, lambda progress: None)
+        load(pickled)
 
 
 def test_other_weights_have_another_fingerprint(small_model: Path, tmp_path: Path) -> None:

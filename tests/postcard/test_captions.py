@@ -3,10 +3,10 @@
 import numpy as np
 
 from klein_ui.postcard.captions import (
-    _says_something,
     random_caption,
     random_mentions,
     resolve,
+    says_something,
     write,
 )
 from klein_ui.postcard.lexicon import (
@@ -72,5 +72,5 @@ def test_every_value_is_drawn() -> None:
 
 
 def test_a_dangling_piece_is_recognised() -> None:
-    assert _says_something("at night")
-    assert not _says_something("at nig")
+    assert says_something("at night")
+    assert not says_something("at nig")

@@ -13,13 +13,15 @@ from klein_ui.postcard.vae import TOKEN_CHANNELS, build_vae
 
 def test_edits_become_batches(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    save_edits(make_edits(build_vae().eval(), 3, 2, 64, rng), tmp_path / "0.pt")
+    shard = make_edits(build_vae().eval(), 3, 2, 64, 96, rng)
+    save_edits(shard, tmp_path / "0.pt")
     pool = EditPool(tmp_path)
     assert len(pool) == 3
+    assert pool.tokens == 2 * 36 + 16
     batch = edit(pool, 4, rng)
     assert batch.bits is None
     assert batch.references is not None
     assert batch.reference_ids is not None
-    assert batch.references.shape == (4, 2 * 16, TOKEN_CHANNELS)
-    wanted = torch.cat([image_ids(4, 4, 10), image_ids(4, 4, 20)])
+    assert batch.references.shape == (4, 2 * 36, TOKEN_CHANNELS)
+    wanted = torch.cat([image_ids(6, 6, 10), image_ids(6, 6, 20)])
     assert torch.equal(batch.reference_ids, wanted)

@@ -23,6 +23,7 @@ from klein_ui.postcard.model import (
     tokenize,
 )
 from klein_ui.postcard.muon import orthogonalise
+from klein_ui.postcard.references import edit_folder, make_edits, save_edits
 from klein_ui.postcard.tokenizer import train_tokenizer
 from klein_ui.postcard.vae import build_vae, decode, encode, patchify, unpatchify
 
@@ -36,15 +37,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.save_pretrained(folder / "tokenizer")
     torch.manual_seed(0)
     build_text_encoder(len(tokenizer)).save_pretrained(folder / "text_encoder")
-    shard = make_shard(build_vae().eval(), 4, 64, 64, rng)
-    save_shard(shard, pool_folder(folder, 64, 64) / "00000.pt")
+    vae = build_vae().eval()
+    vae.save_pretrained(folder / "vae")
+    save_shard(make_shard(vae, 4, 64, 64, rng), pool_folder(folder, 64, 64) / "00000.pt")
+    edits = make_edits(vae, 4, 1, 64, 64, rng)
+    save_edits(edits, edit_folder(folder, "1x64from64") / "00000.pt")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling takes longer than these few steps."""
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: None)
 
 
 def arguments(run: Path, steps: int) -> list[str]:
     return [
         "--run", str(run), "--mix", "64x64:1", "--steps", str(steps), "--tokens", "240",
-        "--threads", "1", "--save-every", "2",
+        "--threads", "1", "--save-every", "2", "--edits", "1x64from64", "--edit-share", "0.2",
     ]  # fmt: skip
 
 

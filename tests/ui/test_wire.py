@@ -47,6 +47,7 @@ def test_a_frame_is_a_length_a_header_and_the_picture() -> None:
         },
         "superseded": 2,
         "notes": ["note"],
+        "reads": "",
     }
 
 

@@ -3,9 +3,9 @@
 const GONE = "That picture is no longer kept; type on, then try again with the new one.";
 
 /** `current()` gives `{frame, prompt, seed}` of the picture on screen, or null. */
-function createActions(pictureUrl, current, speaker) {
+function createActions(frameUrl, current, speaker) {
   async function png(frame) {
-    const response = await fetch(pictureUrl(frame), { credentials: "same-origin" });
+    const response = await fetch(frameUrl(frame), { credentials: "same-origin" });
     if (!response.ok) throw new Error(GONE);
     return response.blob();
   }

@@ -1,18 +1,21 @@
 // The one global, and the start once Gradio has put every part on the page.
 
-const STAGE = "#klein-stage .klein-well";
 const PARTS = [
-  STAGE,
-  "#klein-prompt textarea",
-  "#klein-message-text",
-  "#klein-counter",
-  "#klein-seed input",
-  "#klein-aspect input",
-  "#klein-side-length input",
-  "#klein-draft input",
-  "#klein-fold",
-  ...Object.keys(TIPS).map((id) => `#${id}`),
+  ".klein-well",
+  ".klein-prompt textarea",
+  ".klein-message-text",
+  ".klein-counter",
+  ".klein-seed input",
+  ".klein-aspect input",
+  ".klein-side-length input",
+  ".klein-draft input",
+  ".klein-fold",
+  ...Object.keys(TIPS).map((part) => `.klein-${part}`),
 ];
+const DESKS = {
+  klein: PARTS,
+  "klein-edit": [...PARTS, ".klein-gallery", ".klein-tools", ".klein-small input"],
+};
 
 let app = null;
 let lanePart = null;
@@ -22,8 +25,8 @@ function joinLane() {
 }
 
 window.kleinLive = {
-  /** Called by the widgets' events, with all their values. */
-  settings: (...values) => app?.settings.fromWidgets(...values),
+  /** Called by the widgets' events, with the beginning of the desk's ids and all their values. */
+  settings: (desk, values) => app?.desks[desk]?.settings.fromWidgets(values),
   /** Called when the hidden component of the fallback is on the page. */
   lane(...part) {
     lanePart = part;
@@ -33,20 +36,27 @@ window.kleinLive = {
   takeRequest: () => app?.lane.take() ?? "",
 };
 
-const isWhole = () => PARTS.every((part) => document.querySelector(part));
-
-function begin() {
-  app = start(document.querySelector(STAGE));
-  joinLane();
+/** The desk's element once all its parts are on the page: a tab's come when it is first opened. */
+function wholeDesk(name) {
+  const root = document.getElementById(`${name}-desk`);
+  return root && DESKS[name].every((part) => root.querySelector(part)) ? root : null;
 }
 
-if (isWhole()) {
-  begin();
-} else {
-  const observer = new MutationObserver(() => {
-    if (!isWhole()) return;
-    observer.disconnect();
-    begin();
-  });
-  observer.observe(document.documentElement, { childList: true, subtree: true });
+function begin(missing) {
+  for (const name of missing) {
+    const root = wholeDesk(name);
+    if (!root) continue;
+    if (!app) app = start();
+    app.join(name, root);
+    missing.delete(name);
+    joinLane();
+  }
 }
+
+const missing = new Set(Object.keys(DESKS));
+begin(missing);
+const observer = new MutationObserver(() => {
+  begin(missing);
+  if (missing.size === 0) observer.disconnect();
+});
+observer.observe(document.documentElement, { childList: true, subtree: true });

@@ -2,8 +2,8 @@
 
 const CHIPS = ".klein-chip";
 
-function createChips(prompt, maxChars) {
-  const buttons = () => document.querySelectorAll(CHIPS);
+function createChips(root, prompt, maxChars) {
+  const buttons = () => root.querySelectorAll(CHIPS);
   const pattern = (words) => new RegExp(`(^|,\\s*)${words}\\s*(?=,|$)`, "iu");
 
   function toggle(words) {
@@ -20,7 +20,7 @@ function createChips(prompt, maxChars) {
     if (kept.length + added.length <= maxChars) prompt.edit(kept.length, text.length, added);
   }
 
-  document.addEventListener("click", (event) => {
+  root.addEventListener("click", (event) => {
     const chip = event.target.closest?.(CHIPS);
     if (chip) toggle(chip.textContent.trim());
   });

@@ -1,64 +1,78 @@
 // Keys and clicks that are not typing.
 
-/** Buttons by id; a press keeps the focus where it is, so that typing goes on. */
-function onButtons(actions) {
-  const find = (target) => target.closest?.("button")?.id;
-  document.addEventListener("mousedown", (event) => {
-    const button = event.target.closest?.("button");
-    if (button && (button.id in actions || button.matches(".klein-chip"))) event.preventDefault();
+/** Buttons of a desk by part; a press keeps the focus where it is, so that typing goes on. */
+function onButtons(root, actions) {
+  const part = (target) => {
+    const button = target.closest?.("button");
+    return Object.keys(actions).find((name) => button?.classList.contains(`klein-${name}`));
+  };
+  root.addEventListener("mousedown", (event) => {
+    if (part(event.target) || event.target.closest?.(".klein-chip")) event.preventDefault();
   });
-  document.addEventListener("click", (event) => actions[find(event.target)]?.());
+  root.addEventListener("click", (event) => actions[part(event.target)]?.());
 }
 
 const TIPS = {
-  "klein-reroll": "Another picture of the same words (Ctrl or ⌘ with Enter)",
-  "klein-copy": "Copy the picture (Ctrl or ⌘ with C while no text is selected)",
-  "klein-download": "Download the picture as PNG with its prompt and settings inside",
-  "klein-clear": "Empty the prompt; undo brings it back",
-  "klein-keep":
-    "On: the composition stays while you type. Off: after a pause, the next letter starts from a new seed.",
+  reroll: "Another picture of the same words (Ctrl or ⌘ with Enter)",
+  copy: "Copy the picture (Ctrl or ⌘ with C while no text is selected)",
+  download: "Download the picture as PNG with its prompt and settings inside",
+  clear: "Empty the prompt; undo brings it back",
+  keep: "On: the composition stays while you type. Off: after a pause, the next letter starts from a new seed.",
+};
+
+/** What only some desks have. */
+const MORE_TIPS = {
+  "edit-this": "Take this picture to the Edit tab as image 1",
+  "use-result": "The result becomes image 1; Undo takes it back",
+  small: "On: while you type the model sees the images small, which is faster. The full picture sees them whole.",
 };
 
 /** Tooltips, and what assistive technology should know of the buttons. */
-function label() {
-  for (const [id, tip] of Object.entries(TIPS)) document.getElementById(id).title = tip;
-  document.getElementById("klein-reroll").setAttribute("aria-keyshortcuts", "Control+Enter Meta+Enter");
-  for (const group of document.querySelectorAll("#klein-settings fieldset")) {
+function label(root) {
+  const find = (part) => root.querySelector(`.klein-${part}`);
+  for (const [part, tip] of Object.entries({ ...TIPS, ...MORE_TIPS })) {
+    if (find(part)) find(part).title = tip;
+  }
+  find("reroll").setAttribute("aria-keyshortcuts", "Control+Enter Meta+Enter");
+  for (const group of root.querySelectorAll(".klein-settings fieldset")) {
     const title = group.querySelector("[data-testid='block-info']");
     group.setAttribute("aria-label", title.textContent.trim());
   }
-  const chips = document.getElementById("klein-chips");
-  chips.setAttribute("role", "group");
-  chips.setAttribute("aria-label", "Styles");
-  const fold = document.getElementById("klein-fold");
+  find("chips")?.setAttribute("role", "group");
+  find("chips")?.setAttribute("aria-label", "Styles");
+  const fold = find("fold");
   fold.setAttribute("aria-expanded", "false");
-  fold.setAttribute("aria-controls", "klein-settings");
+  fold.setAttribute("aria-controls", find("settings").id);
 }
 
 /** On a phone the settings are folded; the style sheet shows them always where there is room. */
-function toggleSettings() {
-  const fold = document.getElementById("klein-fold");
+function toggleSettings(root) {
+  const fold = root.querySelector(".klein-fold");
   const open = fold.getAttribute("aria-expanded") !== "true";
   fold.setAttribute("aria-expanded", String(open));
-  document.getElementById("klein-settings").dataset.open = open ? "yes" : "no";
+  root.querySelector(".klein-settings").dataset.open = open ? "yes" : "no";
 }
 
-/** Shortcuts: a new seed, copy when no text is selected, and back to the prompt. */
-function onShortcuts({ reroll, copy, focus }) {
+/** Shortcuts of the desk in front: a new seed, copy when no text is selected, undo, the prompt. */
+function onShortcuts(desk) {
   document.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    const command = event.ctrlKey || event.metaKey;
+    if (event.key === "Enter" && command) {
       event.preventDefault();
-      if (!event.repeat) reroll();
-    } else if (event.key === "/" && !isField(event.target)) {
+      if (!event.repeat) desk().reroll();
+    } else if (event.key === "z" && command && !event.shiftKey && !isField(event.target)) {
       event.preventDefault();
-      focus();
+      desk().undo?.();
+    } else if (event.key === "/" && !command && !isField(event.target)) {
+      event.preventDefault();
+      desk().focus();
     }
   });
   document.addEventListener("copy", (event) => {
     if (hasSelection(event.target)) return;
     event.preventDefault();
-    copy();
+    desk().copy();
   });
 }
 

@@ -1,16 +1,16 @@
 // The prompt box: Gradio's own textarea, listened to and edited so that undo stays the browser's.
 
-const PROMPT = "#klein-prompt textarea";
 const COUNT_FROM = 0.9;
 
 /** `onText(text, at)` at every input event, before Gradio's own listener sees it. */
-function createPrompt(maxChars, counter, onText) {
-  const box = () => document.querySelector(PROMPT);
+function createPrompt(root, maxChars, onText) {
+  const box = () => root.querySelector(".klein-prompt textarea");
+  const counter = root.querySelector(".klein-counter");
 
-  document.addEventListener(
+  root.addEventListener(
     "input",
     (event) => {
-      if (!event.target.matches?.(PROMPT)) return;
+      if (event.target !== box()) return;
       onText(event.target.value, event.timeStamp || performance.now());
       count(event.target.value.length);
     },
@@ -46,8 +46,8 @@ function createPrompt(maxChars, counter, onText) {
     prepare() {
       const area = box();
       area.dir = "auto";
-      area.setAttribute("aria-label", "Prompt");
-      area.setAttribute("aria-describedby", "klein-message-text klein-counter");
+      const sentence = root.querySelector(".klein-message-text");
+      area.setAttribute("aria-describedby", `${sentence.id} ${counter.id}`);
     },
   };
 }

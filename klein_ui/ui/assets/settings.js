@@ -3,8 +3,7 @@
 const GRID_PX = 16;
 
 /** Width and height on the grid: `side` is the longer one, unless a limit of the model moves it. */
-function sizeOf(aspect, side, limits) {
-  const [across, down] = aspect.split(":").map(Number);
+function sizeOf([across, down], side, limits) {
   const unit = side / Math.max(across, down);
   const smallest = limits.minSide / Math.min(across, down);
   const largest = limits.maxSide / Math.max(across, down);
@@ -24,15 +23,22 @@ function newSeed() {
   return crypto.getRandomValues(new Uint32Array(1))[0];
 }
 
-/** `onChange(values)` when something a request is made of changed. */
-function createSettings(config, onChange) {
+/**
+ * `onChange(values)` when something a request is made of changed. `imageShape()`, where a desk has
+ * it, is width and height of the image that the aspect follows at first.
+ */
+function createSettings(root, config, imageShape, onChange) {
   let locked = true;
-  let values = {
-    seed: config.seed,
-    draft: config.draft,
-    steps: config.steps,
-    ...sizeOf(config.aspect, config.side, config.limits),
-  };
+  let aspect = imageShape ? "as the image" : config.aspect;
+  let side = config.side;
+  let values = { seed: config.seed, draft: config.draft, steps: config.steps, ...size() };
+
+  /** An aspect that is no ratio is that of the image. */
+  function size() {
+    const ratio = aspect.split(":").map(Number);
+    const shape = ratio.length === 2 ? ratio : (imageShape?.() ?? [1, 1]);
+    return sizeOf(shape, side, config.limits);
+  }
 
   function put(next) {
     const changed = Object.keys(next).some((name) => next[name] !== values[name]);
@@ -44,27 +50,34 @@ function createSettings(config, onChange) {
     values: () => values,
     isLocked: () => locked,
     /** What the widgets say; a field being emptied keeps its last value. */
-    fromWidgets(seed, keep, aspect, side, draft, steps) {
+    fromWidgets([seed, keep, ratio, longer, draft, steps, small]) {
       locked = keep;
+      aspect = ratio;
+      side = Number(longer);
+      const more = small === undefined ? {} : { small };
       put({
         seed: seed ?? values.seed,
         draft: Number(draft),
         steps: steps ?? values.steps,
-        ...sizeOf(aspect, Number(side), config.limits),
+        ...more,
+        ...size(),
       });
     },
-    put,
+    /** The image that the aspect may follow is another one; the caller is about to ask. */
+    reshape() {
+      values = { ...values, ...size() };
+    },
     /** Change the seed without asking for a picture: the caller is about to. */
     reseed() {
       values = { ...values, seed: newSeed() };
-      writeSeed(values.seed);
+      writeSeed(root, values.seed);
     },
   };
 }
 
 /** Show `seed` in its widget, through the event that Gradio itself listens to. */
-function writeSeed(seed) {
-  const field = document.querySelector("#klein-seed input");
+function writeSeed(root, seed) {
+  const field = root.querySelector(".klein-seed input");
   if (!field) return;
   Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, String(seed));
   field.dispatchEvent(new Event("input", { bubbles: true }));

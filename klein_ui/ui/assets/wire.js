@@ -16,9 +16,9 @@ function unpackEvent({ data, ...header }) {
   return { header, picture: bytes };
 }
 
-/** The request message for `prompt` with the settings of the moment. */
-function requestMessage(seq, prompt, { seed, width, height, draft, steps }) {
-  return { type: "request", seq, prompt, seed, width, height, draft, steps };
+/** The request message for `prompt` with the settings of the moment and what a tab adds. */
+function requestMessage(seq, prompt, { seed, width, height, draft, steps }, more) {
+  return { type: "request", seq, prompt, seed, width, height, draft, steps, ...more };
 }
 
 /** Addresses under the page's own root, whatever proxy stands in front. */
@@ -34,6 +34,10 @@ function addresses() {
   socket.protocol = api.protocol === "https:" ? "wss:" : "ws:";
   return {
     socket: socket.href,
-    picture: (frame) => `${api.href}/frames/${encodeURIComponent(frame)}.png`,
+    frame: (name) => `${api.href}/frames/${encodeURIComponent(name)}.png`,
+    changes: (name) => `${api.href}/frames/${encodeURIComponent(name)}/changes.png`,
+    sources: (name) => `${api.href}/frames/${encodeURIComponent(name)}/sources`,
+    pictures: `${api.href}/pictures`,
+    picture: (digest, query) => `${api.href}/pictures/${digest}.jpg?${new URLSearchParams(query)}`,
   };
 }

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from klein_ui import models, pacing, settings, validate
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.store import PictureStore
 from klein_ui.ui import page
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
@@ -63,7 +64,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
             warm_up=lambda: (*asked.drafts[:1], asked.request),
             settings=pacing.PacingSettings(),
         )
-        services = Services(row, dispatcher, chosen, Shelf(64 * 2**20))
+        pictures = PictureStore(chosen.data_dir / "pictures", 2**28, 2**26)
+        services = Services(row, dispatcher, chosen, Shelf(64 * 2**20), pictures)
         dispatcher.start()
         blocks = page.build(services)
         closers.extend((blocks.close, dispatcher.stop))

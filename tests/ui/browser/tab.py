@@ -9,14 +9,15 @@ from playwright.sync_api import Page
 
 from klein_ui import provenance
 from klein_ui.contract import Request
+from klein_ui.ui import desk as desks
 from klein_ui.ui.services import Services
 
-CANVAS = "#klein-stage canvas"
-SETTLED = f"""() => {{
-  const newest = Number(document.querySelector("{CANVAS}").dataset.promptSeq);
+CANVAS = "#klein-stage .klein-picture"
+SETTLED = """(canvas) => {
+  const newest = Number(document.querySelector(canvas).dataset.promptSeq);
   const painted = window.painted.at(-1);
   return painted?.stage === "final" && painted.seq === newest;
-}}"""
+}"""
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,21 @@ class Tab:
 
     page: Page
     site: Site
+    desk: str = desks.LIVE
     errors: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+
+    @property
+    def canvas(self) -> str:
+        """The selector of the picture."""
+        return f"#{self.desk}-stage .klein-picture"
+
+    def edit(self) -> "Tab":
+        """Go to the Edit tab; from now on the questions are about that."""
+        self.page.get_by_role("tab", name="Edit").click()
+        self.page.wait_for_selector("#klein-edit-stage .klein-well[data-image]", state="attached")
+        self.desk = desks.EDIT
+        return self
 
     def type(self, text: str, delay_ms: int = 20) -> None:
         """Type with the keyboard into whatever has the focus."""
@@ -43,19 +57,19 @@ class Tab:
 
     def settle(self, timeout_ms: float = 10_000) -> None:
         """Wait until the picture on screen is the final one of the newest prompt."""
-        self.page.wait_for_function(SETTLED, timeout=timeout_ms)
+        self.page.wait_for_function(SETTLED, arg=self.canvas, timeout=timeout_ms)
 
-    def text(self) -> str:
-        """What stands in the prompt box."""
-        return str(self.page.get_by_label("Prompt", exact=True).input_value())
+    def text(self, label: str = "Prompt") -> str:
+        """What stands in the box called `label`."""
+        return str(self.page.get_by_label(label, exact=True).input_value())
 
     def message(self) -> str:
         """The sentence under the prompt."""
-        return str(self.page.locator("#klein-message-text").inner_text())
+        return str(self.page.locator(f"#{self.desk}-message-text").inner_text())
 
     def seq(self) -> int:
         """The sequence number of the picture on screen, -1 before the first."""
-        return int(self.page.locator(CANVAS).get_attribute("data-seq") or -1)
+        return int(self.page.locator(self.canvas).get_attribute("data-seq") or -1)
 
     def frames(self) -> list[dict[str, Any]]:
         """What was painted so far."""

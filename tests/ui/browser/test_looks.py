@@ -31,7 +31,7 @@ CONTRAST = """() => {
     return [255, 255, 255];
   };
   const poor = [];
-  for (const element of document.querySelectorAll("#klein-live *")) {
+  for (const element of document.querySelectorAll("#klein *")) {
     const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
     if (!own || !element.checkVisibility({ visibilityProperty: true })) continue;
     const front = light(parse(getComputedStyle(element).color));
@@ -163,7 +163,7 @@ def test_help_opens_and_closes(tab: Tab) -> None:
 @pytest.mark.parametrize("context", [{"reduced_motion": "reduce"}], indirect=True)
 def test_reduced_motion_moves_nothing(tab: Tab) -> None:
     moving = tab.page.evaluate(
-        """[...document.querySelectorAll("#klein-live *")].filter((element) => {
+        """[...document.querySelectorAll("#klein *")].filter((element) => {
           const style = getComputedStyle(element);
           return style.animationName !== "none" || parseFloat(style.transitionDuration) > 0;
         }).length"""

@@ -1,0 +1,66 @@
+"""Answers of the gallery's routes: a result, or one sentence as JSON with its status."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from klein_ui.contract import Frame, InvalidPicture, KleinError, Pixels
+from klein_ui.store import NoRoom, PictureStore
+from klein_ui.ui import socket
+from klein_ui.ui.services import Services
+
+FOREIGN_PAGE = "Open the app from its own address."
+
+Handler = Callable[[Services, HTTPRequest], Awaitable[Response]]
+
+
+class Refused(Exception):
+    """The answer is `sentence`, with the HTTP `status`."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def route(path: str, handler: Handler, services: Services, method: str) -> Route:
+    """`handler` at `path`; what it refuses or fails to do becomes `{"sentence": ...}`."""
+    return Route(path, partial(_answer, handler, services), methods=[method])
+
+
+async def frame_of(services: Services, name: str) -> Frame:
+    """The frame called `name`, made again if need be. Raises `Refused` when it is gone."""
+    frame = await socket.frame_named(services, name)
+    if frame is None:
+        raise Refused(404, socket.GONE)
+    return frame
+
+
+def stored(store: PictureStore, digest: str) -> Pixels:
+    """The pixels of `digest`. Raises `Refused` when they are gone."""
+    try:
+        return store.get(digest)
+    except InvalidPicture as error:
+        raise Refused(404, str(error)) from error
+
+
+async def _answer(handler: Handler, services: Services, request: HTTPRequest) -> Response:
+    """What `handler` says; whatever it raises as a sentence with its status."""
+    if request.method == "POST" and not socket.same_origin(request.headers):
+        return _refusal(403, FOREIGN_PAGE)
+    try:
+        return await handler(services, request)
+    except Refused as refused:
+        return _refusal(refused.status, str(refused))
+    except NoRoom as error:
+        return _refusal(507, str(error))
+    except InvalidPicture as error:
+        return _refusal(422, str(error))
+    except KleinError as error:
+        return _refusal(503, str(error))
+
+
+def _refusal(status: int, sentence: str) -> Response:
+    return JSONResponse({"sentence": sentence}, status)

@@ -1,0 +1,158 @@
+// One desk: a prompt, its picture, and what a request is made of beside the words.
+
+const MOST_ASKED = 256;
+const PAUSE_MS = 1_500;
+
+/**
+ * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`.
+ * `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
+ * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
+ * after each picture, `asking()` before each request, `resized()` when the size became another.
+ */
+function createDesk(root, config, wire, plus = {}) {
+  const find = (selector) => root.querySelector(selector);
+  const well = find(".klein-well");
+  const canvas = find("canvas.klein-picture");
+  const speaker = createSpeaker(find(".klein-message-text"));
+  const status = createStatus(find(".klein-numbers"), find(".klein-announce"));
+  const loading = createLoading(find(".klein-loading"), status, speaker);
+  const asked = new Map();
+  let newest = 0;
+  let finished = -1;
+  let failed = -1;
+  let typedAt = 0;
+  let wanted = false;
+
+  const stage = createStage(canvas, (header, t) => {
+    const { keyAt, message } = asked.get(header.seq) ?? {};
+    status.painted(header, t, keyAt);
+    well.dataset.picture = "yes";
+    shape();
+    if (header.stage === "final") canvas.setAttribute("aria-label", `Picture: ${message?.prompt}`);
+    const detail = { seq: header.seq, stage: header.stage, t, keyAt, header };
+    root.dispatchEvent(new CustomEvent("klein:painted", { bubbles: true, detail }));
+    plus.painted?.(header);
+  });
+
+  const settings = createSettings(root, config, plus.shape ?? null, () => {
+    fit();
+    ask(performance.now());
+  });
+  const prompt = createPrompt(root, config.promptChars, (text, at) => {
+    const paused = finished === newest && at - typedAt > PAUSE_MS;
+    typedAt = at;
+    if (!settings.isLocked() && paused) settings.reseed();
+    ask(at, text);
+    chips.reflect(text);
+  });
+  const chips = createChips(root, prompt, config.promptChars);
+  const actions = createActions(wire.where.frame, picture, speaker);
+
+  function ask(keyAt, text = prompt.text()) {
+    newest = wire.nextSeq();
+    wanted = plus.wants ? plus.wants(text) : text.trim() !== "";
+    canvas.dataset.promptSeq = newest;
+    well.dataset.prompt = wanted ? "some" : "empty";
+    plus.asking?.();
+    if (!wanted) {
+      stage.ignoreBefore(newest);
+      wire.link.clear(newest);
+      speaker.hush("error");
+      return;
+    }
+    const message = requestMessage(newest, text, settings.values(), plus.fields?.(settings.values()));
+    asked.set(newest, { keyAt, message });
+    if (asked.size > MOST_ASKED) forget([...asked.keys()][MOST_ASKED / 2]);
+    wire.link.send(message);
+  }
+
+  function forget(before) {
+    for (const old of asked.keys()) {
+      if (old >= before) break;
+      asked.delete(old);
+    }
+  }
+
+  function frame(header, bytes) {
+    if (header.stage === "final") finished = Math.max(finished, header.seq);
+    stage.show(header, bytes).then(() => forget(header.seq), () => {});
+    // A frame that was on its way already takes back no error of a newer key.
+    if (header.seq > failed) speaker.hush("error");
+    if (header.notes.length) speaker.state(header.notes.join(" "), "note");
+    else speaker.hush("note");
+  }
+
+  function told({ seq: of, sentence }) {
+    // An older key's error says nothing about what stands in the box now.
+    if (of !== null && of !== newest) return;
+    failed = newest;
+    speaker.error(sentence);
+    finished = newest;
+  }
+
+  function picture() {
+    const shown = stage.current();
+    const message = shown && asked.get(shown.seq)?.message;
+    return message && shown.frame ? { frame: shown.frame, prompt: message.prompt, seed: message.seed } : null;
+  }
+
+  function fit() {
+    const { width, height } = settings.values();
+    well.style.setProperty("--picture-width", width);
+    well.style.setProperty("--picture-height", height);
+    find(".klein-size").textContent = `${width} × ${height}`;
+    shape();
+    plus.resized?.(settings.values());
+  }
+
+  /** A draft a few pixels off the grid fills its box; the last picture of another aspect does not. */
+  function shape() {
+    const { width, height } = settings.values();
+    const off = Math.abs(Math.log((canvas.width * height) / (canvas.height * width)));
+    const fitting = off < 0.2 ? "fill" : "contain";
+    if (canvas.style.objectFit !== fitting) canvas.style.objectFit = fitting;
+  }
+
+  function reroll() {
+    settings.reseed();
+    ask(performance.now());
+  }
+
+  const desk = {
+    root,
+    speaker,
+    settings,
+    stage,
+    picture,
+    frame,
+    told,
+    ask: () => ask(performance.now()),
+    /** The picture that is wanted never came: another desk's request took its place. */
+    resume: () => wanted && finished < newest && ask(performance.now()),
+    asked: (seq) => asked.has(seq),
+    progress: (message) => loading.show(message, stage.current() !== null),
+    /** The image that the aspect follows is another one. */
+    reshape() {
+      settings.reshape();
+      fit();
+    },
+    reroll,
+    copy: actions.copy,
+    focus: prompt.focus,
+  };
+
+  onButtons(root, {
+    reroll,
+    copy: actions.copy,
+    download: actions.download,
+    clear: prompt.clear,
+    fold: () => toggleSettings(root),
+    ...plus.buttons?.(desk),
+  });
+  prompt.prepare();
+  chips.reflect(prompt.text());
+  label(root);
+  fit();
+  if (prompt.text()) ask(performance.now());
+  return desk;
+}

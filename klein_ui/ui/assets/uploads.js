@@ -1,0 +1,58 @@
+// Images from outside: chosen, dropped, pasted, photographed; or frames taken from the app.
+
+const UPLOAD_FAILED = "The image did not reach the app; check the connection and add it again.";
+const IMAGE_TYPES = /^image\//;
+
+/** `send(blob)` and `sendFrame(name)` answer with the stored picture, or throw one sentence. */
+function createUploads(url, maxBytes) {
+  async function post(address, body) {
+    let response;
+    try {
+      response = await fetch(address, { method: "POST", body, credentials: "same-origin" });
+    } catch {
+      throw new Error(UPLOAD_FAILED);
+    }
+    const answer = await response.json().catch(() => ({ sentence: UPLOAD_FAILED }));
+    if (!response.ok) throw new Error(answer.sentence ?? UPLOAD_FAILED);
+    return answer;
+  }
+  return {
+    async send(blob) {
+      // Said here, since a browser hears nothing of a server that stops listening half way.
+      if (blob.size > maxBytes) throw new Error(
+          `The image is larger than ${Math.floor(maxBytes / 2 ** 20)} MB; save it smaller and add that.`,
+        );
+      return post(url, blob);
+    },
+    sendFrame: (frame) => post(`${url}?frame=${encodeURIComponent(frame)}`),
+    ask: (address) => post(address),
+  };
+}
+
+/** `add(files)` for images dropped anywhere, or pasted while `takesPaste()`. */
+function onFiles(takesPaste, add) {
+  const filesOf = (transfer) => [...(transfer?.files ?? [])];
+
+  document.addEventListener("dragover", (event) => {
+    if (![...(event.dataTransfer?.types ?? [])].includes("Files")) return;
+    // Without this the browser would leave the page for the dropped file.
+    event.preventDefault();
+    document.documentElement.classList.add("klein-dropping");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.documentElement.classList.remove("klein-dropping");
+  });
+  document.addEventListener("drop", (event) => {
+    document.documentElement.classList.remove("klein-dropping");
+    const files = filesOf(event.dataTransfer);
+    if (files.length === 0) return;
+    event.preventDefault();
+    add(files);
+  });
+  document.addEventListener("paste", (event) => {
+    const files = filesOf(event.clipboardData).filter(({ type }) => IMAGE_TYPES.test(type));
+    if (files.length === 0 || !takesPaste()) return;
+    event.preventDefault();
+    add(files);
+  });
+}

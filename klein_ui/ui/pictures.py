@@ -1,0 +1,112 @@
+"""Images of the gallery on their way in and out."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+
+from klein_ui import compare, images, provenance, uploads
+from klein_ui.contract import Request
+from klein_ui.store import PictureStore
+from klein_ui.ui import answers, changes
+from klein_ui.ui.services import Services
+
+PICTURES_PATH = "/gradio_api/live/pictures"
+PICTURE_PATH = "/gradio_api/live/pictures/{digest}.jpg"
+
+LEAST_SIDE, MOST_SIDE = 16, 2048
+# A digest names the same pixels for ever.
+FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+WRONG_SIDE = f"A side of an image is a whole number from {LEAST_SIDE} to {MOST_SIDE:,} pixels."
+CUT_OFF = "The upload was cut off; add the image again."
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
+    # Decoding takes long; a heap of images must not keep all threads from encoding frames.
+    turn = asyncio.Lock()
+    return [
+        answers.route(PICTURES_PATH, partial(add, turn), services, "POST"),
+        answers.route(PICTURE_PATH, picture_jpeg, services, "GET"),
+        answers.route(changes.CHANGES_PATH, changes.changes_png, services, "GET"),
+        answers.route(changes.SOURCES_PATH, changes.sources, services, "POST"),
+    ]
+
+
+async def add(turn: asyncio.Lock, services: Services, request: HTTPRequest) -> Response:
+    """Keep the image in the body, or the frame that `?frame=` names, with what made it."""
+    name = request.query_params.get("frame")
+    made_by: Request | None = None
+    if name is None:
+        body = await _body(request)
+        async with turn:
+            upload = await asyncio.to_thread(uploads.decoded, body)
+    else:
+        frame = await answers.frame_of(services, name)
+        uploads.check_sides(frame.request.width, frame.request.height)
+        upload, made_by = uploads.Upload(frame.pixels), frame.request
+    return JSONResponse(await asyncio.to_thread(_keep, services.pictures, upload, made_by))
+
+
+async def picture_jpeg(services: Services, request: HTTPRequest) -> Response:
+    """A kept picture within `?side=`, or filling exactly `?width=` and `?height=`, in pixels."""
+    digest, query = request.path_params["digest"], request.query_params
+    side, width, height = (_side(query, name) for name in ("side", "width", "height"))
+    if (width is None) != (height is None):
+        raise answers.Refused(422, WRONG_SIDE)
+
+    def encoded() -> bytes:
+        pixels = answers.stored(services.pictures, digest)
+        if width and height:
+            pixels = compare.fitted(pixels, width, height)
+        return images.jpeg(compare.within(pixels, side) if side else pixels, images.FINE_QUALITY)
+
+    return Response(await asyncio.to_thread(encoded), media_type=images.JPEG, headers=FOR_EVER)
+
+
+async def _body(request: HTTPRequest) -> bytes:
+    """The body, read no further than the limit."""
+    chunks, size_bytes = list[bytes](), 0
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:12]) > uploads.MAX_UPLOAD_BYTES:
+        raise answers.Refused(413, uploads.TOO_LARGE)
+    try:
+        async for chunk in request.stream():
+            chunks.append(chunk)
+            size_bytes += len(chunk)
+            if size_bytes > uploads.MAX_UPLOAD_BYTES:
+                raise answers.Refused(413, uploads.TOO_LARGE)
+    except ClientDisconnect as error:
+        raise answers.Refused(400, CUT_OFF) from error
+    return b"".join(chunks)
+
+
+def _keep(
+    store: PictureStore, upload: uploads.Upload, made_by: Request | None
+) -> dict[str, object]:
+    digest = store.put(upload.pixels, made_by)
+    maker = store.made_by(digest)
+    height, width = upload.pixels.shape[:2]
+    return {
+        "digest": digest,
+        "width": width,
+        "height": height,
+        "notes": upload.notes,
+        "made_by": "" if maker is None else provenance.request_digest(maker),
+    }
+
+
+def _side(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4):
+        raise answers.Refused(422, WRONG_SIDE)
+    if not LEAST_SIDE <= int(text) <= MOST_SIDE:
+        raise answers.Refused(422, WRONG_SIDE)
+    return int(text)
