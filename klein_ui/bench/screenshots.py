@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FilePayload, Page
 
 from klein_ui.bench.apps import free_port
 from klein_ui.bench.browser import chromium, find_chromium
@@ -39,6 +39,13 @@ SHOTS = (
     Shot("live-dark.png", 1440, 900, "dark"),
     Shot("live-phone.png", 390, 844, "light"),
 )
+EDIT_SHOTS = (
+    Shot("edit-light.png", 1440, 960, "light"),
+    Shot("edit-dark.png", 1440, 960, "dark"),
+    Shot("edit-phone.png", 390, 844, "light"),
+)
+EDITED = ("a house by the mountains", "a boat at sunset, sea", "city at night, neon")
+INSTRUCTION = "make it night"
 ANIMATION = Shot("live.webp", 1280, 800, "light")
 
 
@@ -60,6 +67,11 @@ def run(chosen: argparse.Namespace) -> int:
         for shot in SHOTS:
             with opened(browser, url, shot) as page:
                 type_letters(page, PROMPT)
+                page.screenshot(path=chosen.folder / shot.name)
+        images = drawn(browser, url)
+        for shot in EDIT_SHOTS:
+            with opened(browser, url, shot) as page:
+                edit(page, images)
                 page.screenshot(path=chosen.folder / shot.name)
         with opened(browser, url, ANIMATION) as page:
             save_animation(list(typing_frames(page)), chosen.folder / ANIMATION.name)
@@ -107,6 +119,32 @@ def type_letters(page: Page, prompt: str) -> None:
     await_picture(page, final=True)
 
 
+def drawn(browser: Browser, url: str) -> list[FilePayload]:
+    """Pictures of the app itself, as files to upload."""
+    images: list[FilePayload] = []
+    with opened(browser, url, ANIMATION) as page:
+        for prompt in EDITED:
+            page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
+            await_picture(page, final=True)
+            with page.expect_download() as download:
+                page.get_by_role("button", name="Download").click()
+            body = download.value.path().read_bytes()
+            images.append({"name": "image.png", "mimeType": "image/png", "buffer": body})
+    return images
+
+
+def edit(page: Page, images: list[FilePayload]) -> None:
+    """In the Edit tab, change the first image, with the others in the gallery and a region."""
+    page.get_by_role("tab", name="Edit").click()
+    page.locator(".klein-files").set_input_files(images, timeout=LONG_MS)
+    page.get_by_label("Role of image 3").fill("style", timeout=LONG_MS)
+    page.get_by_role("switch", name="Use image 2").click()
+    page.get_by_label("Instruction", exact=True).click()
+    page.keyboard.type(INSTRUCTION, delay=60)
+    await_picture(page, final=True, desk="klein-edit")
+    page.get_by_role("button", name="Before / after").click()
+
+
 def typing_frames(page: Page) -> Iterator[Image.Image]:
     """The window after each letter of the prompt, once its picture is there."""
     for index, letter in enumerate(PROMPT):
@@ -115,14 +153,15 @@ def typing_frames(page: Page) -> Iterator[Image.Image]:
         yield Image.open(io.BytesIO(page.screenshot())).convert("RGB")
 
 
-def await_picture(page: Page, *, final: bool) -> None:
+def await_picture(page: Page, *, final: bool, desk: str = "klein") -> None:
     """Return once the picture on screen is the newest prompt's, the full one where `final`."""
     page.wait_for_function(
-        """final => {
-          const { seq, promptSeq, stage } = document.querySelector("#klein-stage canvas").dataset;
+        """([desk, final]) => {
+          const picture = document.querySelector(`#${desk}-stage .klein-picture`);
+          const { seq, promptSeq, stage } = picture.dataset;
           return seq === promptSeq && (!final || stage === "final");
         }""",
-        arg=final,
+        arg=[desk, final],
         timeout=LONG_MS,
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from klein_ui.models import ModelRow
 from klein_ui.ui import sizes
-from klein_ui.uploads import MAX_UPLOAD_BYTES
+from klein_ui.uploads import MAX_UPLOAD_BYTES, TOO_LARGE
 from klein_ui.validate import MAX_PROMPT_CHARS
 
 ASSETS = Path(__file__).parent / "assets"
@@ -68,7 +68,7 @@ def _config(row: ModelRow) -> dict[str, object]:
         "draft": row.draft_side,
         "steps": row.steps,
         "maxReferences": row.max_references,
-        "uploadBytes": MAX_UPLOAD_BYTES,
+        "upload": {"bytes": MAX_UPLOAD_BYTES, "sentence": TOO_LARGE},
         "limits": {
             "minSide": row.min_side,
             "maxSide": row.max_side,

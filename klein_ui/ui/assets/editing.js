@@ -6,7 +6,7 @@ const KEPT = "klein-images";
 function createEditing(root, config, where) {
   const find = (selector) => root.querySelector(selector);
   const gallery = find(".klein-gallery");
-  const uploads = createUploads(where.pictures, config.uploadBytes);
+  const uploads = createUploads(where.pictures, config.upload);
   const compare = createCompare(find(".klein-mat"), where);
   const region = createRegion(find(".klein-region"), find(".klein-brush-size"), painted);
   const images = createImages(config.maxReferences, changed);

@@ -4,7 +4,7 @@ const UPLOAD_FAILED = "The image did not reach the app; check the connection and
 const IMAGE_TYPES = /^image\//;
 
 /** `send(blob)` and `sendFrame(name)` answer with the stored picture, or throw one sentence. */
-function createUploads(url, maxBytes) {
+function createUploads(url, limit) {
   async function post(address, body) {
     let response;
     try {
@@ -19,9 +19,7 @@ function createUploads(url, maxBytes) {
   return {
     async send(blob) {
       // Said here, since a browser hears nothing of a server that stops listening half way.
-      if (blob.size > maxBytes) throw new Error(
-          `The image is larger than ${Math.floor(maxBytes / 2 ** 20)} MB; save it smaller and add that.`,
-        );
+      if (blob.size > limit.bytes) throw new Error(limit.sentence);
       return post(url, blob);
     },
     sendFrame: (frame) => post(`${url}?frame=${encodeURIComponent(frame)}`),
