@@ -18,6 +18,7 @@ from klein_ui.contract import EngineFailed, Origin, Pictures, Progress
 from klein_ui.engine.device import Device, choose
 from klein_ui.engine.download import fetch
 from klein_ui.engine.klein import KleinEngine
+from klein_ui.engine.text_encoder import open_text_encoder
 from klein_ui.models import ModelRow
 
 Report = Callable[[Progress], None]
@@ -82,6 +83,9 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     try:
         pipeline = _class_of(folder).from_pretrained(
             folder,
+            text_encoder=open_text_encoder(
+                folder / "text_encoder", row.text_encoder_out_layers, device.dtype
+            ),
             dtype=device.dtype,
             use_safetensors=True,
             local_files_only=True,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,6 +48,14 @@ class Batch:
     bits: Tensor | None
     references: Tensor | None = None
     reference_ids: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same samples on another device."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {
+            name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
 
 
 def pack(latents: Tensor) -> Tensor:

@@ -40,7 +40,8 @@ class Muon:
         for weight in weights:
             self._groups[tuple(weight.shape)].append(weight)
         self._velocity = {
-            shape: torch.zeros(len(group), *shape) for shape, group in self._groups.items()
+            shape: torch.zeros(len(group), *shape, device=group[0].device)
+            for shape, group in self._groups.items()
         }
 
     @torch.no_grad()

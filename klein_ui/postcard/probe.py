@@ -43,7 +43,7 @@ class LayoutProbe(nn.Module):
         """Cross-entropy of the bits (batch, 3) at every token, and the share read correctly."""
         if self._heard is None:
             raise RuntimeError("the transformer has not run within listening()")
-        total = torch.zeros(())
+        total = torch.zeros((), device=bits.device)
         right = 0.0
         for reader, states in zip((self.text, self.image), self._heard, strict=True):
             logits = reader(nn.functional.layer_norm(states, states.shape[-1:]))

@@ -45,7 +45,7 @@ def forward(
     model: nn.Module, probe: LayoutProbe, batch: Batch, prompt: torch.Tensor
 ) -> torch.Tensor:
     """The velocity (batch, tokens, 64) that the transformer answers."""
-    places = image_ids(batch.rows, batch.columns)
+    places = image_ids(batch.rows, batch.columns, device=prompt.device)
     tokens = batch.noisy
     if batch.references is not None and batch.reference_ids is not None:
         tokens = torch.cat([tokens, batch.references], dim=1)
@@ -56,7 +56,7 @@ def forward(
             encoder_hidden_states=prompt,
             timestep=batch.sigmas,
             img_ids=places,
-            txt_ids=text_ids(prompt.shape[1]),
+            txt_ids=text_ids(prompt.shape[1], device=prompt.device),
             guidance=None,
             return_dict=False,
         )[0]
@@ -70,20 +70,21 @@ class Trainer:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         self.run = Path(args.run)
+        self.device = torch.device(args.device)
         torch.manual_seed(args.seed)
-        self.model = first_transformer(self.run)
-        self.probe = LayoutProbe(self.model.inner_dim)
+        self.model = first_transformer(self.run).to(self.device)
+        self.probe = LayoutProbe(self.model.inner_dim).to(self.device)
         self.whole = nn.ModuleDict({"transformer": self.model, "probe": self.probe})
         self.optimisers = Optimisers(self.model, self.probe, args.rate)
         self.average = Average(self.model)
         self.tokenizer = Qwen2Tokenizer.from_pretrained(self.run / "tokenizer")
         encoder = Qwen3ForCausalLM.from_pretrained(self.run / "text_encoder")
-        self.encoder = encoder.eval().requires_grad_(False)
+        self.encoder = encoder.eval().requires_grad_(False).to(self.device)
         self.sizes = parse_mix(args.mix)
         self.pools = {size: Pool(pool_folder(self.run, *sides_of(size))) for size in self.sizes}
         self.kinds = parse_mix(args.edits) if args.edit_share else {}
         self.edits = {kind: EditPool(edit_folder(self.run, kind)) for kind in self.kinds}
-        self.channels = self.weigh_channels()
+        self.channels = self.weigh_channels().to(self.device)
         for block in (*self.model.transformer_blocks[:-1], *self.model.single_transformer_blocks):
             # Fuses the element-wise work: a fifth of the time. Not the block that is listened to.
             block.compile()
@@ -109,12 +110,13 @@ class Trainer:
         longest = int(mask.sum(dim=1).max())
         length = min(n for n in TEXT_LENGTHS if n >= max(longest, least))
         with torch.no_grad():
-            return embed_text(self.encoder, ids[:, :length], mask[:, :length])
+            ids, mask = ids[:, :length].to(self.device), mask[:, :length].to(self.device)
+            return embed_text(self.encoder, ids, mask)
 
     def step(self, step: int) -> dict[str, float]:
         """One update; the numbers for the log."""
         rng = np.random.default_rng((self.args.seed, step))
-        batch = self.batch(rng)
+        batch = self.batch(rng).to(self.device)
         answer = forward(self.model, self.probe, batch, self.prompt(batch.texts, rng))
         squares = (answer - batch.velocity).square()
         error = squares.detach().mean(dim=(1, 2))
@@ -219,6 +221,8 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--save-every", type=int, default=100)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--threads", type=int, default=2)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    options.add_argument("--device", default=device, help=f"where to train (here {device})")
     return options
 
 

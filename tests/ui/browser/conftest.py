@@ -51,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
-    """Serves a page over an engine; all are closed at the end."""
+    """Serves a page over an engine, or over what `load(report, pictures)` gives; all are closed
+    at the end."""
     closers: list[Callable[[], object]] = []
 
     def start(engine: Any, load: Callable[..., Any] | None = None) -> Site:
@@ -59,12 +60,12 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
         folder = str(tmp_path_factory.mktemp("data"))
         chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder], {})
         asked = validate.asked({}, row)
+        pictures = PictureStore(chosen.data_dir / "pictures", 2**28, 2**26)
         dispatcher = Dispatcher(
-            load=load or (lambda _: engine),
+            load=lambda report: load(report, pictures) if load else engine,
             warm_up=lambda: (*asked.drafts[:1], asked.request),
             settings=pacing.PacingSettings(),
         )
-        pictures = PictureStore(chosen.data_dir / "pictures", 2**28, 2**26)
         services = Services(row, dispatcher, chosen, Shelf(64 * 2**20), pictures)
         dispatcher.start()
         blocks = page.build(services)

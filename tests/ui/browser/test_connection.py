@@ -150,7 +150,7 @@ def loading(serve: Callable[..., Site]) -> Iterator[tuple[Site, threading.Event]
     loaded = threading.Event()
     engine = FakeEngine(render_s=0.02)
 
-    def load(report: Callable[[Progress], None]) -> FakeEngine:
+    def load(report: Callable[[Progress], None], pictures: object) -> FakeEngine:
         report(Progress("download", "Downloading the model: 1 of 4 GB.", 0.25))
         loaded.wait(60)
         return engine

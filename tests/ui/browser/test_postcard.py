@@ -6,7 +6,6 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from klein_ui.bench.photos import Album
 from klein_ui.engine import loader
 from klein_ui.postcard.captions import resolve
 from klein_ui.postcard.judge import judge, shrink
@@ -28,7 +27,7 @@ LONG_MS = 60_000
 def real_site(serve: Callable[..., Site]) -> Site:
     """The page over the built-in model, loaded as the app loads it."""
     choice = loader.resolve("postcard", "cpu", None)
-    return serve(None, lambda report: loader.load(choice, 2**28, report, Album()))
+    return serve(None, lambda report, pictures: loader.load(choice, 2**28, report, pictures))
 
 
 def typed(tab: Tab, prompt: str) -> Image.Image:
