@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from klein_ui.bench import engine, keystrokes, screenshots
+from klein_ui.bench import engine, keystrokes, screenshots, strength
 
 
 def main(argv: Sequence[str]) -> int:
@@ -13,6 +13,7 @@ def main(argv: Sequence[str]) -> int:
     commands = parser.add_subparsers(required=True, metavar="WHAT")
     keystrokes.add_to(commands)
     engine.add_to(commands)
+    strength.add_to(commands)
     screenshots.add_to(commands)
     chosen = parser.parse_args(argv)
     return int(chosen.run(chosen))
