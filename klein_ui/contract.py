@@ -88,9 +88,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds spent in each part of one render; a cached frame spent none."""
+    """Seconds spent in each part of one render; a cached frame spent none.
+
+    `images_s` is for references, which are encoded once and then kept.
+    """
 
     encode_s: float = 0.0
+    images_s: float = 0.0
     denoise_s: float = 0.0
     decode_s: float = 0.0
     cached: bool = False
@@ -98,6 +102,11 @@ class Timings:
     @property
     def render_s(self) -> float:
         """Seconds from the start of the render to finished pixels."""
+        return self.images_s + self.again_s
+
+    @property
+    def again_s(self) -> float:
+        """Seconds that the next key of the same images takes as well."""
         return self.encode_s + self.denoise_s + self.decode_s
 
 

@@ -348,7 +348,7 @@ class Dispatcher:
             self._renders += 1
             running = self._job.running if self._job else job.running
             if not frame.timings.cached:
-                self._costs = self._costs.after(frame.request, frame.timings.render_s)
+                self._costs = self._costs.after(frame.request, frame.timings.again_s)
             session = self._sessions.get(job.name)
             if session is None:
                 return

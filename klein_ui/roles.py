@@ -18,8 +18,10 @@ def sentence(role: str, number: int) -> str:
     """What the prompt says of image `number`, counted from 1; nothing without a role."""
     if not role:
         return ""
-    if role in SENTENCES:
-        return SENTENCES[role].format(number=number)
+    # Keyboards of phones begin with a capital.
+    known = SENTENCES.get(role.casefold())
+    if known:
+        return known.format(number=number)
     return f"Image {number}: {role.rstrip('.')}."
 
 

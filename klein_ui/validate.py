@@ -89,7 +89,9 @@ def drafts_of(request: Request, draft_side: int, min_side: int) -> tuple[Request
 def references(value: object, row: ModelRow) -> tuple[Reference, ...]:
     """References in their order, at most as many as `row` takes. Raises `InvalidRequest`."""
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise InvalidRequest("references", "The references must be a list of images.")
+        raise InvalidRequest(
+            "references", "The references must be a list of images; reload the page."
+        )
     if len(value) > row.max_references:
         raise InvalidRequest(
             "references",

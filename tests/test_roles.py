@@ -18,6 +18,7 @@ def test_a_role_speaks_of_its_image_by_number() -> None:
     assert suffix(looked_at("", "style", "palette")) == (
         "Use the style of image 2. Use the colours of image 3."
     )
+    assert sentence("Style", 1) == "Use the style of image 1."
     assert sentence("the hat she wears.", 2) == "Image 2: the hat she wears."
 
 

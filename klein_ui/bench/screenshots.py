@@ -134,7 +134,7 @@ def drawn(browser: Browser, url: str) -> list[FilePayload]:
 
 
 def edit(page: Page, images: list[FilePayload]) -> None:
-    """In the Edit tab, change the first image, with the others in the gallery and a region."""
+    """In the Edit tab, change the first image, with the others in the gallery."""
     page.get_by_role("tab", name="Edit").click()
     page.locator(".klein-files").set_input_files(images, timeout=LONG_MS)
     page.get_by_label("Role of image 3").fill("style", timeout=LONG_MS)

@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from klein_ui.contract import Request
+from klein_ui.contract import InvalidPicture, Request
 from klein_ui.engine.references import Encoded, References, position_ids
+
+GONE = "Image {number} is no longer kept; remove it and add it again."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +36,17 @@ def placed(request: Request, references: References) -> tuple[Placed, ...]:
     """
     area = request.reference_area
     return tuple(
-        Placed(one.digest, area, slot, one.strength, references.shown(one.digest, area))
+        Placed(one.digest, area, slot, one.strength, _shown(one.digest, area, slot, references))
         for slot, one in enumerate(request.references)
         if one.strength > 0
     )
+
+
+def _shown(digest: str, area: int, slot: int, references: References) -> Encoded:
+    try:
+        return references.shown(digest, area)
+    except InvalidPicture as error:
+        raise InvalidPicture(GONE.format(number=slot + 1)) from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -144,7 +144,9 @@ class KleinEngine:
     def _make(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         watch = _Stopwatch()
         with watch.part("encode"):
-            job = self._prepared(request)
+            prompt = self._prompts.encode(request.prompt)
+        with watch.part("images"):
+            job = self._prepared(request, prompt)
 
         def preview(latents: Tensor, velocity: Tensor) -> None:
             if hooks.preview is not None and job.plan.steps > 1:
@@ -158,8 +160,7 @@ class KleinEngine:
             pixels = self._finished(latents, job)
         return self._frame(job, stage, pixels, watch.timings())
 
-    def _prepared(self, request: Request) -> _Job:
-        prompt = self._prompts.encode(request.prompt)
+    def _prepared(self, request: Request, prompt: PromptEmbeds) -> _Job:
         plan = self._plans.plan(request.height // GRID_PX, request.width // GRID_PX, request.steps)
         field = self._noise.latents(request.seed, plan.rows, plan.columns)
         field = field.to(prompt.embeds.device, prompt.embeds.dtype)
@@ -230,6 +231,7 @@ class _Stopwatch:
     def timings(self) -> Timings:
         return Timings(
             encode_s=self._parts_s.get("encode", 0.0),
+            images_s=self._parts_s.get("images", 0.0),
             denoise_s=self._parts_s.get("denoise", 0.0),
             decode_s=self._parts_s.get("decode", 0.0),
         )

@@ -23,7 +23,7 @@ from klein_ui.cache import ByteLRU, CacheStats
 from klein_ui.engine.attention import Placed, in_a_row
 from klein_ui.engine.velocity import Forward
 
-WHOLE_OR_NOT = "These weights take a reference whole or not at all."
+WHOLE_OR_NOT = "This model uses an image whole or not at all; set its strength to 0 or 100 %."
 
 Key = tuple[str, tuple[tuple[str, int, int], ...]]
 

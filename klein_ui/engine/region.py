@@ -14,10 +14,11 @@ from torch import Tensor
 
 from klein_ui import compare
 from klein_ui.cache import ByteLRU, CacheStats
-from klein_ui.contract import Pictures, Pixels, Request
+from klein_ui.contract import InvalidPicture, Pictures, Pixels, Request
 from klein_ui.engine.references import References
 from klein_ui.models import GRID_PX
 
+MASK_GONE = "The painted region is no longer kept; remove it and paint it again."
 WHITE = 128
 """From this level a pixel of a mask is open, as the stock mask processor rounds."""
 
@@ -79,10 +80,16 @@ class Regions:
         original = self._fitted(digest, request)
         if not request.mask:
             return Region(original, None, request.keep_background, None)
-        mask = self._fitted(request.mask, request)
+        mask = self._mask(request)
         latents = self._references.fitted(digest, original).latents
         change = openness(mask).to(latents.device, latents.dtype)
         return Region(original, mask, request.keep_background, Ground(latents, noise, change))
+
+    def _mask(self, request: Request) -> Pixels:
+        try:
+            return self._fitted(request.mask, request)
+        except InvalidPicture as error:
+            raise InvalidPicture(MASK_GONE) from error
 
     def stats(self) -> CacheStats:
         """Counts of the cache of fitted pictures."""

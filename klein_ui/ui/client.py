@@ -31,6 +31,7 @@ SCRIPTS = (
     "camera",
     "region",
     "compare",
+    "tools",
     "editing",
     "main",
     "boot",

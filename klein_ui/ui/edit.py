@@ -15,14 +15,15 @@ PLACEHOLDER = "Make it night, as a line drawing"
 LAYERS = """
 <img class="klein-heat" alt="What changed" hidden>
 <img class="klein-before" alt="Image 1 before the edit" hidden>
-<canvas class="klein-region" aria-label="Region that may change: paint with a pointer" hidden>
+<canvas class="klein-region" role="img" hidden
+  aria-label="Region that may change: paint with a pointer">
 </canvas>
-<input class="klein-split" type="range" min="0" max="100" value="50" step="0.1"
+<input class="klein-split" type="range" min="0" max="100" value="50" step="any"
   aria-label="Before and after: how much of image 1 is shown" hidden>
 """
 
 TOOLS = """
-<div class="klein-tools" role="toolbar" aria-label="Look and region">
+<div class="klein-tools" role="group" aria-label="Look and region">
   <button type="button" class="klein-tool" data-tool="compare" aria-pressed="false"
     title="Slide between image 1 and the result">Before / after</button>
   <button type="button" class="klein-tool" data-tool="changes" aria-pressed="false"
@@ -37,6 +38,7 @@ TOOLS = """
     <label>Brush <input type="range" class="klein-brush-size" min="2" max="40" value="12"
       aria-label="Brush size, percent of the picture"></label>
   </span>
+  <p class="klein-tool-line" role="status" hidden></p>
 </div>
 """
 

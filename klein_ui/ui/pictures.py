@@ -19,6 +19,7 @@ PICTURES_PATH = "/gradio_api/live/pictures"
 PICTURE_PATH = "/gradio_api/live/pictures/{digest}.jpg"
 
 LEAST_SIDE, MOST_SIDE = 16, 2048
+MOST_UPLOADS = 8
 # A digest names the same pixels for ever.
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
@@ -28,24 +29,28 @@ CUT_OFF = "The upload was cut off; add the image again."
 
 def routes(services: Services) -> list[BaseRoute]:
     """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
-    # Decoding takes long; a heap of images must not keep all threads from encoding frames.
-    turn = asyncio.Lock()
+    # Decoding takes long; a heap of images must not keep all threads from encoding frames, nor
+    # all bodies of many uploads lie in memory at once.
+    turn, bodies = asyncio.Lock(), asyncio.Semaphore(MOST_UPLOADS)
     return [
-        answers.route(PICTURES_PATH, partial(add, turn), services, "POST"),
-        answers.route(PICTURE_PATH, picture_jpeg, services, "GET"),
+        answers.route(PICTURES_PATH, partial(add, turn, bodies), services, "POST"),
+        answers.route(PICTURE_PATH, partial(picture_jpeg, turn), services, "GET"),
         answers.route(changes.CHANGES_PATH, changes.changes_png, services, "GET"),
         answers.route(changes.SOURCES_PATH, changes.sources, services, "POST"),
     ]
 
 
-async def add(turn: asyncio.Lock, services: Services, request: HTTPRequest) -> Response:
+async def add(
+    turn: asyncio.Lock, bodies: asyncio.Semaphore, services: Services, request: HTTPRequest
+) -> Response:
     """Keep the image in the body, or the frame that `?frame=` names, with what made it."""
     name = request.query_params.get("frame")
     made_by: Request | None = None
     if name is None:
-        body = await _body(request)
-        async with turn:
-            upload = await asyncio.to_thread(uploads.decoded, body)
+        async with bodies:
+            body = await _body(request)
+            async with turn:
+                upload = await asyncio.to_thread(uploads.decoded, body)
     else:
         frame = await answers.frame_of(services, name)
         uploads.check_sides(frame.request.width, frame.request.height)
@@ -53,7 +58,7 @@ async def add(turn: asyncio.Lock, services: Services, request: HTTPRequest) -> R
     return JSONResponse(await asyncio.to_thread(_keep, services.pictures, upload, made_by))
 
 
-async def picture_jpeg(services: Services, request: HTTPRequest) -> Response:
+async def picture_jpeg(turn: asyncio.Lock, services: Services, request: HTTPRequest) -> Response:
     """A kept picture within `?side=`, or filling exactly `?width=` and `?height=`, in pixels."""
     digest, query = request.path_params["digest"], request.query_params
     side, width, height = (_side(query, name) for name in ("side", "width", "height"))
@@ -66,7 +71,9 @@ async def picture_jpeg(services: Services, request: HTTPRequest) -> Response:
             pixels = compare.fitted(pixels, width, height)
         return images.jpeg(compare.within(pixels, side) if side else pixels, images.FINE_QUALITY)
 
-    return Response(await asyncio.to_thread(encoded), media_type=images.JPEG, headers=FOR_EVER)
+    async with turn:
+        body = await asyncio.to_thread(encoded)
+    return Response(body, media_type=images.JPEG, headers=FOR_EVER)
 
 
 async def _body(request: HTTPRequest) -> bytes:

@@ -124,6 +124,7 @@ def _header(event: Shown, name: str, mime: str, fine: bool) -> dict[str, object]
         "fine": fine,
         "timings": {
             "encode_ms": round(timings.encode_s * 1000, 2),
+            "images_ms": round(timings.images_s * 1000, 2),
             "denoise_ms": round(timings.denoise_s * 1000, 2),
             "decode_ms": round(timings.decode_s * 1000, 2),
             "render_ms": round(timings.render_s * 1000, 2),

@@ -36,6 +36,11 @@ def render(engine: KleinEngine, wanted: Request) -> Pixels:
     return engine.render(wanted, Stage.FINAL, Hooks()).pixels
 
 
+def prepared(engine: KleinEngine, wanted: Request) -> Any:
+    """All that the engine encodes before the first step."""
+    return engine._prepared(wanted, engine._prompts.encode(wanted.prompt))
+
+
 def clean_latents(engine: KleinEngine, wanted: Request) -> torch.Tensor:
     """What our render hands to the decoder, shape (1, tokens, channels)."""
     found: list[torch.Tensor] = []

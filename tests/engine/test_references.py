@@ -122,7 +122,7 @@ def test_evicted_references_are_encoded_again_to_the_same_picture(
 
 
 def test_a_missing_picture_says_so_and_the_engine_goes_on(engine: KleinEngine) -> None:
-    with pytest.raises(InvalidPicture, match="That image is gone"):
+    with pytest.raises(InvalidPicture, match="Image 2 is no longer kept"):
         render(engine, request("square", "never uploaded"))
     assert not engine.has(request("square", "never uploaded"))
     assert render(engine, request("square")).shape == (64, 64, 3)
@@ -155,3 +155,10 @@ def test_a_small_picture_is_left_as_it_is(album: Album, stock: Any) -> None:
     image = bounded(album.get("odd"), 1024 * 1024, stock.image_processor)
     assert np.array_equal(np.asarray(image), album.get("odd"))
     assert isinstance(image, Image.Image)
+
+
+def test_the_time_for_images_is_apart_from_what_each_key_takes(engine: KleinEngine) -> None:
+    first = engine.render(request("odd"), Stage.DRAFT, Hooks()).timings
+    again = engine.render(request("odd", prompt="a moon"), Stage.DRAFT, Hooks()).timings
+    assert first.images_s > again.images_s
+    assert first.render_s == pytest.approx(first.images_s + first.again_s)

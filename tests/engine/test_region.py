@@ -17,7 +17,7 @@ from klein_ui.contract import Frame, Hooks, InvalidPicture, Pixels, Request, Sta
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.region import openness
 
-from .rendering import clean_latents, load, noise, render, request
+from .rendering import clean_latents, load, noise, prepared, render, request
 
 SIDE = 64
 
@@ -101,7 +101,7 @@ def test_the_latents_equal_the_stock_inpainting_pipeline(
     ours = clean_latents(engine, wanted)
     assert torch.equal(ours, steps[-1])
     with torch.inference_mode():
-        plan = engine._prepared(wanted).plan
+        plan = prepared(engine, wanted).plan
         assert np.array_equal(engine._decode(ours, plan), pixels)
 
 
@@ -153,7 +153,7 @@ def test_the_preview_holds_the_latents_too(engine: KleinEngine, album: Album) ->
     wanted = request("first", mask="disc")
     engine.render(wanted, Stage.DRAFT, Hooks(preview=previews.append))
     with torch.inference_mode():
-        job = engine._prepared(wanted)
+        job = prepared(engine, wanted)
         guess = job.noise - job.plan.sigmas[0] * job.velocity(job.noise, 0)
         own = engine._references.fitted("first", album.get("first")).latents
         change = openness(mask("disc"))
@@ -184,6 +184,6 @@ def test_without_a_reference_a_mask_means_nothing(engine: KleinEngine) -> None:
 
 
 def test_a_missing_mask_says_so_and_the_engine_goes_on(engine: KleinEngine) -> None:
-    with pytest.raises(InvalidPicture, match="That image is gone"):
+    with pytest.raises(InvalidPicture, match="painted region is no longer kept"):
         render(engine, request("first", mask="never uploaded"))
     assert render(engine, request("first", mask="left")).shape == (SIDE, SIDE, 3)

@@ -14,7 +14,7 @@ from klein_ui.engine.attention import attention, in_a_row, placed
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.velocity import JointVelocity, PlainVelocity
 
-from .rendering import clean_latents, load, render, request
+from .rendering import clean_latents, load, prepared, render, request
 
 STRENGTHS = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 
@@ -29,8 +29,9 @@ def engine(small_model: Path) -> KleinEngine:
 def velocity(engine: KleinEngine, wanted: Request) -> Tensor:
     """What the first step is told, shape (1, tokens, channels)."""
     with torch.inference_mode():
-        job = engine._prepared(wanted)
-        return job.velocity(job.noise, 0)
+        job = prepared(engine, wanted)
+        answer: Tensor = job.velocity(job.noise, 0)
+        return answer
 
 
 def faded(strength: float) -> Request:
@@ -41,7 +42,7 @@ def masked(engine: KleinEngine, hidden: int) -> Tensor:
     """The first step with all three references in the sequence, where no token but its own sees
     the reference at the slot `hidden`."""
     with torch.inference_mode():
-        job = engine._prepared(faded(1.0))
+        job = prepared(engine, faded(1.0))
         looked_at = placed(faded(1.0), engine._references)
         before = job.prompt.embeds.shape[1] + job.noise.shape[1]
         sizes = [one.encoded.latents.shape[1] for one in looked_at]
@@ -80,7 +81,7 @@ def test_strength_0_equals_the_masked_sequence(engine: KleinEngine) -> None:
 
 def test_the_only_reference_at_strength_0_is_no_reference(engine: KleinEngine) -> None:
     alone = request(Reference("first", strength=0.0))
-    assert isinstance(engine._prepared(alone).velocity, PlainVelocity)
+    assert isinstance(prepared(engine, alone).velocity, PlainVelocity)
     assert np.array_equal(render(engine, alone), render(engine, request()))
 
 

@@ -40,6 +40,7 @@ def test_a_frame_is_a_length_a_header_and_the_picture() -> None:
         "fine": False,
         "timings": {
             "encode_ms": 1.0,
+            "images_ms": 0.0,
             "denoise_ms": 20.0,
             "decode_ms": 3.0,
             "render_ms": 24.0,

@@ -22,6 +22,7 @@ function createCamera(dialog, onPhoto) {
       try {
         const asked = { video: { width: { ideal: 1280 } }, audio: false };
         const granted = await navigator.mediaDevices.getUserMedia(asked);
+        stop();
         stream = granted;
         // Closed while the browser was asking.
         if (!dialog.open) stop();

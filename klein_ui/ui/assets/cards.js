@@ -4,9 +4,9 @@ const CARD = `
   <button type="button" class="klein-handle">⠿</button>
   <img class="klein-thumb" alt="" draggable="false">
   <div class="klein-card-fields">
-    <span class="klein-number"></span>
-    <input class="klein-role" list="klein-role-words" placeholder="Role" maxlength="80">
-    <label class="klein-strength"><input type="range" min="0" max="1" step="0.05"><output></output></label>
+    <p class="klein-card-head"><span class="klein-number"></span><output></output></p>
+    <input class="klein-role" list="klein-role-words" placeholder="Role" maxlength="80" autocapitalize="off">
+    <label class="klein-strength">Strength<input type="range" min="0" max="1" step="0.05"></label>
   </div>
   <div class="klein-card-ends">
     <button type="button" class="klein-remove">×</button>
@@ -49,11 +49,11 @@ function createCards(list, images, thumbnail, full) {
 
   const place = (id) => images.all().findIndex((image) => image.id === id);
 
-  function fill(item, image, number) {
+  function fill(item, image, number, place) {
     const find = (selector) => item.querySelector(selector);
-    const name = image.on ? `image ${number}` : "off";
+    const name = image.on ? `image ${number}` : `the image at place ${place}, off`;
     item.dataset.on = image.on ? "yes" : "no";
-    find(".klein-number").textContent = name;
+    find(".klein-number").textContent = image.on ? name : "off";
     find(".klein-number").title = `${image.width} × ${image.height}`;
     find(".klein-handle").setAttribute("aria-label", `Move ${name}: arrow keys, or drag`);
     find(".klein-handle").title = "Drag to another place";
@@ -75,7 +75,7 @@ function createCards(list, images, thumbnail, full) {
         if (!cards.has(image.id)) cards.set(image.id, card(image));
         const item = cards.get(image.id);
         if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
-        fill(item, image, image.on ? (number += 1) : 0);
+        fill(item, image, image.on ? (number += 1) : 0, index + 1);
       });
       // What an undo may bring back is made again then.
       for (const [id, item] of cards) {
@@ -86,14 +86,15 @@ function createCards(list, images, thumbnail, full) {
     },
     /** Under each image that is on, how much of the picture came from it; none to hide all. */
     sources(found) {
-      let index = 0;
+      const left = [...found];
       for (const image of images.all()) {
         const figure = cards.get(image.id).querySelector(".klein-source");
-        const source = image.on ? found[index++] : undefined;
-        figure.hidden = !source;
-        if (!source) continue;
+        const at = image.on ? left.findIndex(({ digest }) => digest === image.digest) : -1;
+        figure.hidden = at < 0;
+        if (at < 0) continue;
+        const [source] = left.splice(at, 1);
         figure.querySelector("img").src = source.map;
-        figure.querySelector("img").alt = `What would differ without image ${index}`;
+        figure.querySelector("img").alt = "What would differ without this image";
         figure.querySelector("figcaption").textContent = `${Math.round(source.share * 100)} % of the change`;
       }
     },

@@ -1,7 +1,9 @@
 // What lies over the result: image 1 beside it, and the colours of what changed.
 
-/** `layers` is the element that holds the picture; `where` gives addresses. */
-function createCompare(layers, where) {
+const NO_CHANGES = "What changed cannot be shown of this picture; type on, then try again.";
+
+/** `layers` is the element that holds the picture; `where` gives addresses; `say(sentence)`. */
+function createCompare(layers, where, say) {
   const before = layers.querySelector(".klein-before");
   const heat = layers.querySelector(".klein-heat");
   const split = layers.querySelector(".klein-split");
@@ -17,9 +19,9 @@ function createCompare(layers, where) {
   }
 
   function show() {
-    before.hidden = !(before.src && (compares || alone));
-    split.hidden = !(compares && before.src && !alone);
-    heat.hidden = !(heats && heat.src && !alone);
+    before.hidden = !(before.hasAttribute("src") && (compares || alone));
+    split.hidden = !(compares && before.hasAttribute("src") && !alone);
+    heat.hidden = !heat.hasAttribute("src");
     cut();
   }
 
@@ -28,15 +30,18 @@ function createCompare(layers, where) {
     else if (image.getAttribute("src") !== address) image.src = address;
   }
 
-  split.addEventListener("input", cut);
-  heat.addEventListener("error", () => (heat.hidden = true));
-
-  /** A full picture is on screen, or with an empty name none any more. */
+  /** A full picture that was made of images is on screen, or with an empty name none any more. */
   function result(name) {
     frame = name;
     load(heat, heats && frame ? where.changes(frame) : "");
     show();
   }
+
+  split.addEventListener("input", cut);
+  heat.addEventListener("error", () => {
+    result("");
+    say(NO_CHANGES);
+  });
 
   return {
     result,

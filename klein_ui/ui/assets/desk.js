@@ -22,6 +22,7 @@ function createDesk(root, config, wire, plus = {}) {
   let failed = -1;
   let typedAt = 0;
   let wanted = false;
+  const waiting = [];
 
   const stage = createStage(canvas, (header, t) => {
     const { keyAt, message } = asked.get(header.seq) ?? {};
@@ -29,6 +30,7 @@ function createDesk(root, config, wire, plus = {}) {
     well.dataset.picture = "yes";
     shape();
     if (header.stage === "final") canvas.setAttribute("aria-label", `Picture: ${message?.prompt}`);
+    if (header.stage === "final" && header.seq === newest) tellWaiting(picture());
     const detail = { seq: header.seq, stage: header.stage, t, keyAt, header };
     root.dispatchEvent(new CustomEvent("klein:painted", { bubbles: true, detail }));
     plus.painted?.(header);
@@ -54,6 +56,8 @@ function createDesk(root, config, wire, plus = {}) {
     canvas.dataset.promptSeq = newest;
     well.dataset.prompt = wanted ? "some" : "empty";
     plus.asking?.();
+    // Behind another tab, whose picture it would take the place of; `resume` asks then.
+    if (!root.checkVisibility()) return;
     if (!wanted) {
       stage.ignoreBefore(newest);
       wire.link.clear(newest);
@@ -88,12 +92,25 @@ function createDesk(root, config, wire, plus = {}) {
     failed = newest;
     speaker.error(sentence);
     finished = newest;
+    tellWaiting(null);
   }
 
   function picture() {
     const shown = stage.current();
     const message = shown && asked.get(shown.seq)?.message;
     return message && shown.frame ? { frame: shown.frame, prompt: message.prompt, seed: message.seed } : null;
+  }
+
+  /** The full picture of what is asked now, once it is there; null when there is none. */
+  function settled() {
+    const shown = stage.current();
+    if (!wanted || failed === newest) return Promise.resolve(null);
+    if (shown?.seq === newest && shown.stage === "final") return Promise.resolve(picture());
+    return new Promise((tell) => waiting.push(tell));
+  }
+
+  function tellWaiting(found) {
+    for (const tell of waiting.splice(0)) tell(found);
   }
 
   function fit() {
@@ -123,7 +140,7 @@ function createDesk(root, config, wire, plus = {}) {
     speaker,
     settings,
     stage,
-    picture,
+    settled,
     frame,
     told,
     ask: () => ask(performance.now()),

@@ -1,91 +1,96 @@
 // The Edit tab: what its images, region and switches add to a desk.
 
 const KEPT = "klein-images";
+const LOCKED = "What hardly changes stays image 1's own pixels.";
 
 /** `plus` is for `createDesk`; `join(desk)` comes right after it. */
 function createEditing(root, config, where) {
   const find = (selector) => root.querySelector(selector);
   const gallery = find(".klein-gallery");
+  const well = find(".klein-well");
   const uploads = createUploads(where.pictures, config.upload);
-  const compare = createCompare(find(".klein-mat"), where);
+  const compare = createCompare(find(".klein-mat"), where, (sentence) => desk.speaker.notice(sentence));
   const region = createRegion(find(".klein-region"), find(".klein-brush-size"), painted);
   const images = createImages(config.maxReferences, changed);
   const cards = createCards(find(".klein-cards"), images, (digest) => where.picture(digest, { side: 192 }), full);
   const camera = createCamera(find(".klein-camera"), (photo) => add([photo]));
   const chooser = find(".klein-files");
   const roles = find(".klein-roles input");
-  const toggles = { lock: false, region: false };
+  const tools = createTools(find(".klein-tools"), use);
   let desk = null;
   let current = "";
+  let size = null;
+  let drawn = null;
+  let strokes = 0;
 
   function changed(state) {
-    const first = images.first();
     cards.show(state.images);
-    cards.sources([]);
-    region.load(state.region?.drawing ?? null);
-    find("[data-tool='region']").dataset.active = state.region ? "yes" : "no";
+    if (state.region !== drawn) draw(state.region);
+    tools.mark("region", state.region !== null);
     find("[data-do='undo']").disabled = !images.canUndo();
-    const count = images.on().length;
-    find(".klein-gallery-count").textContent = state.images.length ? `${count} of ${config.maxReferences}` : "";
-    find(".klein-well").dataset.image = first ? "yes" : "no";
-    keep(state.images);
+    const count = `${images.on().length} of ${config.maxReferences}`;
+    find(".klein-gallery-count").textContent = state.images.length ? count : "";
+    well.dataset.image = images.first() ? "yes" : "no";
+    keepImages(state.images);
     desk?.reshape();
     desk?.ask();
   }
 
-  function keep(list) {
-    const plain = list.map(({ digest, width, height, on, role, strength, madeBy }) => (
-      { digest, width, height, on, role, strength, made_by: madeBy }
-    ));
-    try {
-      sessionStorage.setItem(KEPT, JSON.stringify(plain));
-    } catch {
-      // A page that may keep nothing loses its images at a reload, nothing else.
-    }
+  /** Show the region of a mask; strokes on their way to the app belong to another one. */
+  function draw(mask) {
+    strokes += 1;
+    drawn = mask;
+    region.load(mask && where.picture(mask, { width: size.width, height: size.height }));
   }
 
   function full() {
-    const more = `The model looks at ${config.maxReferences} images at once; switch one off first.`;
-    desk.speaker.notice(more);
+    desk.speaker.notice(`The model looks at ${config.maxReferences} images at once; switch one off first.`);
   }
 
   async function add(files) {
+    const refused = [];
+    const notes = [];
     for (const file of files) {
-      if (images.isFull()) return desk.speaker.notice("The gallery is full; remove an image first.");
+      if (images.isFull()) {
+        refused.push("The gallery is full; remove an image first.");
+        break;
+      }
       try {
         const picture = await uploads.send(file);
-        const isOn = images.add(picture);
-        if (picture.notes.length) desk.speaker.notice(picture.notes.join(" "));
-        if (!isOn) full();
+        notes.push(...picture.notes);
+        if (!images.add(picture)) full();
       } catch (error) {
-        desk.speaker.notice(files.length > 1 && file.name ? `${file.name}: ${error.message}` : error.message);
+        refused.push(files.length > 1 && file.name ? `${file.name}: ${error.message}` : error.message);
       }
     }
+    if (refused.length) desk.speaker.refused(refused);
+    else if (notes.length) desk.speaker.notice(notes.join(" "));
   }
 
   async function takeFrame(frame) {
+    const id = images.first()?.id;
     try {
-      const replaced = images.replaceFirst(await uploads.sendFrame(frame));
-      if (replaced) desk.speaker.notice("The picture took the place of image 1; Undo brings that back.");
+      images.replace(id, await uploads.sendFrame(frame));
+      if (id !== undefined) desk.speaker.notice("The picture took the place of image 1; Undo brings that back.");
     } catch (error) {
-      desk.speaker.notice(error.message);
+      desk.speaker.refused([error.message]);
     }
   }
 
   async function painted(drawing) {
     if (!drawing) return images.mark(null);
-    if (!images.first()) {
-      region.load(null);
-      return desk.speaker.notice("A region belongs to image 1; add an image first.");
-    }
+    const mine = (strokes += 1);
     const first = images.first();
     const blob = await new Promise((done) => drawing.toBlob(done, "image/png"));
     try {
       const { digest } = await uploads.send(blob);
-      // Another image may be the first by now.
-      if (images.first() === first) images.mark({ digest, drawing });
+      // A newer stroke holds this one too; and the region belongs to the image it was painted on.
+      if (mine !== strokes || images.first()?.digest !== first.digest) return;
+      drawn = digest;
+      images.mark(digest);
     } catch (error) {
-      desk.speaker.notice(error.message);
+      draw(images.region());
+      desk.speaker.refused([error.message]);
     }
   }
 
@@ -104,6 +109,45 @@ function createEditing(root, config, where) {
     }
   }
 
+  /** A tool was pressed or released; false where there is no image for it. */
+  function use(tool, isOn) {
+    if (isOn && !images.first()) {
+      desk.speaker.notice("Add an image first; this is about image 1.");
+      return false;
+    }
+    if (tool === "compare") compare.compare(isOn);
+    else if (tool === "changes") compare.changes(isOn);
+    else if (tool === "lock") desk.ask();
+    else if (tool === "erase") region.erase(isOn);
+    else if (tool === "unmask") images.mark(null);
+    else find(".klein-region").hidden = find(".klein-brush").hidden = !isOn;
+    // The divider lies over the canvas that is painted on.
+    if (isOn && tool === "region") tools.release("compare");
+    if (isOn && tool === "compare") tools.release("region");
+    tools.say(tools.isOn("lock") ? LOCKED : "");
+    return true;
+  }
+
+  /** A full picture is on screen, or with an empty name none any more. */
+  function settle(frame) {
+    current = images.on().length ? frame : "";
+    compare.result(current);
+    find("[data-do='sources']").hidden = !current;
+  }
+
+  /** The region was painted for one shape of picture; in another it would lie elsewhere. */
+  function resized(values) {
+    const old = size;
+    size = values;
+    region.resize(values.width, values.height);
+    compare.original(images.first()?.digest ?? null, values);
+    if (!old || !images.region()) return;
+    const off = Math.abs(Math.log((old.width * values.height) / (old.height * values.width)));
+    if (off < 0.05) return;
+    images.mark(null);
+    desk.speaker.notice("The picture has another shape, so the region is removed; Undo brings it back.");
+  }
+
   const does = {
     undo: () => images.undo(),
     choose: () => chooser.click(),
@@ -116,6 +160,7 @@ function createEditing(root, config, where) {
     const button = event.target.closest("[data-do]");
     if (button) does[button.dataset.do](button);
   });
+  for (const kind of ["pointerup", "focusout"]) gallery.addEventListener(kind, images.rest);
   chooser.addEventListener("change", () => {
     const files = [...chooser.files];
     // The same file may be chosen again.
@@ -123,40 +168,18 @@ function createEditing(root, config, where) {
     add(files);
   });
   roles.addEventListener("change", () => desk.ask());
-  onTools(find(".klein-tools"), {
-    compare: compare.compare,
-    changes: compare.changes,
-    lock(isOn) {
-      toggles.lock = isOn;
-      desk.ask();
-    },
-    region(isOn) {
-      find(".klein-region").hidden = find(".klein-brush").hidden = !isOn;
-    },
-    erase: region.erase,
-    unmask: () => images.mark(null),
-  });
-
-  function restore() {
-    let kept = [];
-    try {
-      kept = JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
-    } catch {
-      kept = [];
-    }
-    if (kept.length) images.restore(kept);
-  }
 
   const told = () => roles.checked && images.on().some(({ role }) => role.trim());
 
   return {
-    takeFrame,
     add,
+    takeFrame,
     join(made) {
       desk = made;
-      find(".klein-well").dataset.image = "no";
       desk.undo = () => images.undo();
-      restore();
+      well.dataset.image = "no";
+      const kept = keptImages();
+      if (kept.length) images.restore(kept);
     },
     plus: {
       shape: () => {
@@ -170,48 +193,49 @@ function createEditing(root, config, where) {
         )),
         roles: roles.checked,
         small_references: values.small ?? true,
-        mask: images.region()?.digest ?? "",
-        keep_background: toggles.lock,
+        mask: images.region() ?? "",
+        keep_background: tools.isOn("lock"),
       }),
       asking() {
-        const empty = find(".klein-well").dataset.prompt === "empty";
+        const empty = well.dataset.prompt === "empty";
         compare.alone(empty && images.first() !== null);
         cards.sources([]);
-        if (empty) settle("");
+        settle("");
+        if (empty) find(".klein-reads").hidden = true;
       },
       painted(header) {
         find(".klein-reads").hidden = !header.reads;
         find(".klein-reads").textContent = header.reads ? `The model reads: ${header.reads}` : "";
         if (header.stage === "final") settle(header.frame);
       },
-      resized(values) {
-        region.resize(values.width, values.height);
-        compare.original(images.first()?.digest ?? null, values);
-      },
+      resized,
       buttons: (made) => ({
-        "use-result"() {
-          const picture = made.picture();
+        async "use-result"() {
+          const picture = await made.settled();
           if (picture) return takeFrame(picture.frame);
           made.speaker.notice("There is no result yet; type what to change first.");
         },
       }),
     },
   };
+}
 
-  function settle(frame) {
-    current = frame;
-    compare.result(frame);
-    find("[data-do='sources']").hidden = !(frame && images.on().length);
+/** The images of this tab of the browser, over a reload. */
+function keptImages() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+  } catch {
+    return [];
   }
 }
 
-/** Buttons that stay pressed, and those that only act; `actions[tool](isPressed)`. */
-function onTools(bar, actions) {
-  bar.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-tool]");
-    if (!button) return;
-    const pressed = button.getAttribute("aria-pressed");
-    if (pressed !== null) button.setAttribute("aria-pressed", String(pressed !== "true"));
-    actions[button.dataset.tool](pressed === "false");
-  });
+function keepImages(list) {
+  const plain = list.map(({ digest, width, height, on, role, strength, madeBy }) => (
+    { digest, width, height, on, role, strength, made_by: madeBy }
+  ));
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(plain));
+  } catch {
+    // A page that may keep nothing loses its images at a reload, nothing else.
+  }
 }

@@ -60,9 +60,9 @@ function createImages(limit, onChange) {
       putImages([...state.images, made(picture, room)]);
       return room;
     },
-    /** `picture` takes the place of image 1, or is the first. */
-    replaceFirst(picture) {
-      const old = first();
+    /** `picture` takes the place of the image `id`, else of image 1, or is the first. */
+    replace(id, picture) {
+      const old = find(id) ?? first();
       const image = made(picture, true);
       if (old) putImages(state.images.map((other) => (other === old ? image : other)));
       else putImages([image, ...state.images]);
@@ -84,8 +84,12 @@ function createImages(limit, onChange) {
     },
     role: (id, role) => change(id, { role }, `role ${id}`),
     strength: (id, strength) => change(id, { strength }, `strength ${id}`),
-    /** The region `{digest, drawing}`, or null for the whole picture. */
-    mark: (region) => put({ region }),
+    /** The digest of the region's mask, or null for the whole picture. */
+    mark(region) {
+      if (region !== state.region) put({ region });
+    },
+    /** A control was let go: what it changes next is another step. */
+    rest: () => (lastKey = null),
     undo() {
       if (past.length === 0) return false;
       state = past.at(-1);

@@ -89,8 +89,10 @@ function closeHelp() {
   });
 }
 
+/** Whether keys typed there mean text: a slider or a checkbox has no undo of its own. */
 function isField(target) {
-  return target.matches?.("input, textarea, select, [contenteditable]");
+  const text = "textarea, select, [contenteditable], input:not([type='range'], [type='checkbox'], [type='radio'])";
+  return target.matches?.(text);
 }
 
 function hasSelection(target) {

@@ -7,6 +7,7 @@ function start() {
   const every = () => Object.values(desks);
   let seq = 0;
   let lastProgress = null;
+  const states = new Map();
 
   const link = createLink(where.socket, {
     frame(header, picture) {
@@ -27,6 +28,8 @@ function start() {
   }
 
   function tell(holds, kind, sentence) {
+    if (holds) states.set(kind, sentence);
+    else states.delete(kind);
     for (const { speaker } of every()) {
       if (holds) speaker.state(sentence, kind);
       else speaker.hush(kind);
@@ -52,7 +55,9 @@ function start() {
   function join(name, root) {
     const makers = { klein: live, "klein-edit": edit };
     desks[name] = makers[name](root);
+    // What was said before the tab was first opened.
     if (lastProgress) desks[name].progress(lastProgress);
+    for (const [kind, sentence] of states) desks[name].speaker.state(sentence, kind);
   }
 
   function live(root) {
@@ -69,7 +74,7 @@ function start() {
   }
 
   async function editThis(desk) {
-    const picture = desk.picture();
+    const picture = await desk.settled();
     if (!picture) return desk.speaker.notice("There is no picture to edit yet; type a prompt first.");
     openTab("Edit");
     (await editing).takeFrame(picture.frame);

@@ -51,7 +51,8 @@ function createSpeaker(line) {
   function say(sentence, newKind, forMs) {
     clearTimeout(timer);
     kind = newKind;
-    line.setAttribute("role", newKind === "error" ? "alert" : "status");
+    const isAlarm = newKind === "error" || newKind === "refused";
+    line.setAttribute("role", isAlarm ? "alert" : "status");
     line.dataset.kind = newKind ?? "";
     line.textContent = sentence;
     if (forMs) timer = setTimeout(() => say("", null), forMs);
@@ -60,6 +61,8 @@ function createSpeaker(line) {
   return {
     error: (sentence) => say(sentence, "error"),
     notice: (sentence) => say(sentence, "notice", 5_000),
+    /** Something that was added is not taken: no good frame takes that back, time does. */
+    refused: (sentences) => say(sentences.join(" "), "refused", 5_000 + 3_000 * sentences.length),
     /** Said by the state of things; `hush` with the same kind takes it back. */
     state: (sentence, name) => say(sentence, name),
     hush(name) {

@@ -1,19 +1,20 @@
 // Images from outside: chosen, dropped, pasted, photographed; or frames taken from the app.
 
 const UPLOAD_FAILED = "The image did not reach the app; check the connection and add it again.";
+const QUESTION_FAILED = "The app gave no answer; check the connection and ask again.";
 const IMAGE_TYPES = /^image\//;
 
 /** `send(blob)` and `sendFrame(name)` answer with the stored picture, or throw one sentence. */
 function createUploads(url, limit) {
-  async function post(address, body) {
+  async function post(address, body, failed = UPLOAD_FAILED) {
     let response;
     try {
       response = await fetch(address, { method: "POST", body, credentials: "same-origin" });
     } catch {
-      throw new Error(UPLOAD_FAILED);
+      throw new Error(failed);
     }
-    const answer = await response.json().catch(() => ({ sentence: UPLOAD_FAILED }));
-    if (!response.ok) throw new Error(answer.sentence ?? UPLOAD_FAILED);
+    const answer = await response.json().catch(() => ({ sentence: failed }));
+    if (!response.ok || !answer) throw new Error(answer?.sentence ?? failed);
     return answer;
   }
   return {
@@ -23,7 +24,7 @@ function createUploads(url, limit) {
       return post(url, blob);
     },
     sendFrame: (frame) => post(`${url}?frame=${encodeURIComponent(frame)}`),
-    ask: (address) => post(address),
+    ask: (address) => post(address, null, QUESTION_FAILED),
   };
 }
 
@@ -50,6 +51,8 @@ function onFiles(takesPaste, add) {
   document.addEventListener("paste", (event) => {
     const files = filesOf(event.clipboardData).filter(({ type }) => IMAGE_TYPES.test(type));
     if (files.length === 0 || !takesPaste()) return;
+    // Office programs put a picture of the text beside the text.
+    if (isField(event.target) && event.clipboardData.types.includes("text/plain")) return;
     event.preventDefault();
     add(files);
   });

@@ -1,5 +1,6 @@
 """A browser tab on the page, and what a test may ask of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -58,6 +59,14 @@ class Tab:
     def settle(self, timeout_ms: float = 10_000) -> None:
         """Wait until the picture on screen is the final one of the newest prompt."""
         self.page.wait_for_function(SETTLED, arg=self.canvas, timeout=timeout_ms)
+
+    def until(self, true: Callable[[], bool]) -> None:
+        """Wait until something outside of the page is so."""
+        for _ in range(200):
+            if true():
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError("it never came true")
 
     def text(self, label: str = "Prompt") -> str:
         """What stands in the box called `label`."""

@@ -128,7 +128,7 @@ def test_closing_a_tab_without_websockets_frees_its_slot_too(
     tab.settle()
     open_sessions = site.services.dispatcher.stats().sessions
     tab.page.close()
-    _until(other, lambda: site.services.dispatcher.stats().sessions < open_sessions)
+    other.until(lambda: site.services.dispatcher.stats().sessions < open_sessions)
 
 
 def test_two_tabs_are_two_sessions(open_tab: Callable[..., Tab], site: Site) -> None:
@@ -141,7 +141,7 @@ def test_two_tabs_are_two_sessions(open_tab: Callable[..., Tab], site: Site) -> 
         assert tab.shown().prompt == prompt
     open_sessions = site.services.dispatcher.stats().sessions
     second.page.close()
-    _until(first, lambda: site.services.dispatcher.stats().sessions < open_sessions)
+    first.until(lambda: site.services.dispatcher.stats().sessions < open_sessions)
 
 
 @pytest.fixture
@@ -186,11 +186,3 @@ def _pass_through(route: WebSocketRoute) -> None:
     server = route.connect_to_server()
     route.on_message(server.send)
     server.on_message(route.send)
-
-
-def _until(tab: Tab, true: Callable[[], bool]) -> None:
-    for _ in range(100):
-        if true():
-            return
-        tab.page.wait_for_timeout(50)
-    raise AssertionError("it never came true")

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Response, Route, expect
 
 from klein_ui.contract import Request
+from klein_ui.ui import desk
 
 from .tab import Tab
 
@@ -119,10 +120,10 @@ def test_one_more_than_the_model_takes_comes_switched_off(
     add(edit, *files.values())
     request = instruct(edit, "dusk")
     assert len(request.references) == 3
-    edit.page.get_by_role("switch", name="Use off").click()
+    edit.page.get_by_role("switch", name="Use the image at place 4, off").click()
     expect(edit.page.locator("#klein-edit-message-text")).to_contain_text("switch one off first")
     edit.page.get_by_role("switch", name="Use image 1").click()
-    edit.page.get_by_role("switch", name="Use off").last.click()
+    edit.page.get_by_role("switch", name="Use the image at place 4, off").click()
     edit.settle()
     assert colours(edit, edit.shown()) == ["green", "blue", "grey"]
 
@@ -192,20 +193,30 @@ def test_a_live_picture_is_taken_to_the_edit_tab(tab: Tab) -> None:
     expect(tab.page.locator("#klein-stage .klein-picture")).to_be_visible()
 
 
-def test_a_painted_region_travels_as_a_mask(edit: Tab, files: dict[str, Path]) -> None:
-    add(edit, files["red"])
-    instruct(edit, "dusk")
-    edit.page.get_by_role("button", name="Region", exact=True).click()
-    box = edit.page.locator(".klein-region").bounding_box()
+def stroke(tab: Tab, *across: float) -> None:
+    """Paint one line at half the height, from the first to the last part of the width."""
+    box = tab.page.locator(".klein-region").bounding_box()
     assert box is not None
-    edit.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    edit.page.mouse.down()
-    edit.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] / 2, steps=4)
-    edit.page.mouse.up()
-    edit.page.wait_for_function(
+    middle = box["y"] + box["height"] / 2
+    tab.page.mouse.move(box["x"] + box["width"] * across[0], middle)
+    tab.page.mouse.down()
+    tab.page.mouse.move(box["x"] + box["width"] * across[-1], middle, steps=4)
+    tab.page.mouse.up()
+
+
+def await_region(tab: Tab) -> None:
+    tab.page.wait_for_function(
         "document.querySelector(\"[data-tool='region']\").dataset.active === 'yes'"
     )
-    edit.settle()
+
+
+def test_a_painted_region_travels_as_a_mask(edit: Tab, files: dict[str, Path]) -> None:
+    add(edit, files["red"])
+    edit.page.get_by_role("button", name="Region", exact=True).click()
+    # Before anything is asked for: the hint must not lie in the way.
+    stroke(edit, 0.5, 0.7)
+    await_region(edit)
+    instruct(edit, "dusk")
     request = edit.shown()
     mask = edit.site.services.pictures.get(request.mask)
     assert mask.shape == (request.height, request.width, 3)
@@ -214,6 +225,45 @@ def test_a_painted_region_travels_as_a_mask(edit: Tab, files: dict[str, Path]) -
     edit.page.get_by_role("button", name="Remove region").click()
     edit.settle()
     assert edit.shown().mask == ""
+
+
+def test_strokes_in_quick_succession_are_all_kept(edit: Tab, files: dict[str, Path]) -> None:
+    add(edit, files["red"])
+    instruct(edit, "dusk")
+    edit.page.get_by_role("button", name="Region", exact=True).click()
+    sent: list[Response] = []
+    edit.page.on("response", lambda reply: reply.request.method == "POST" and sent.append(reply))
+    for place in (0.15, 0.5, 0.85):
+        stroke(edit, place, place)
+    edit.until(lambda: len(sent) == 3)
+    await_region(edit)
+    edit.settle()
+    request = edit.shown()
+    mask = edit.site.services.pictures.get(request.mask)[request.height // 2, :, 0]
+    assert [int(mask[int(request.width * at)]) for at in (0.15, 0.5, 0.85)] == [255] * 3
+    assert mask[int(request.width * 0.33)] == 0
+
+
+def test_a_region_goes_when_the_picture_gets_another_shape(
+    edit: Tab, files: dict[str, Path]
+) -> None:
+    add(edit, files["red"])
+    instruct(edit, "dusk")
+    edit.page.get_by_role("button", name="Region", exact=True).click()
+    stroke(edit, 0.5, 0.7)
+    await_region(edit)
+    edit.page.locator("#klein-edit-aspect").get_by_text("9:16").click()
+    expect(edit.page.locator("#klein-edit-message-text")).to_contain_text("another shape")
+    edit.settle()
+    assert edit.shown().mask == ""
+
+
+def test_tools_say_that_they_need_an_image(edit: Tab) -> None:
+    for name in ("Before / after", "Show changes", "Keep background", "Region"):
+        tool = edit.page.get_by_role("button", name=name, exact=True)
+        tool.click()
+        expect(tool).to_have_attribute("aria-pressed", "false")
+        expect(edit.page.locator("#klein-edit-message-text")).to_contain_text("Add an image first")
 
 
 def test_the_background_lock_travels(edit: Tab, files: dict[str, Path]) -> None:
@@ -262,6 +312,55 @@ def test_images_are_pasted_and_dropped(edit: Tab, files: dict[str, Path]) -> Non
             [kind, list(files["red"].read_bytes())],
         )
     expect(edit.page.locator(".klein-card")).to_have_count(2)
+
+
+def test_pasting_text_with_a_picture_of_it_pastes_the_text(
+    edit: Tab, files: dict[str, Path]
+) -> None:
+    kept = edit.page.evaluate(
+        """(bytes) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], "x.png", { type: "image/png" }));
+          data.setData("text/plain", "words");
+          const box = document.querySelector("#klein-edit-prompt textarea");
+          const event = new ClipboardEvent("paste", {
+            clipboardData: data, bubbles: true, cancelable: true,
+          });
+          return box.dispatchEvent(event);
+        }""",
+        list(files["red"].read_bytes()),
+    )
+    assert kept
+    expect(edit.page.locator(".klein-card")).to_have_count(0)
+
+
+def test_an_upload_that_lands_late_leaves_the_live_picture_alone(
+    tab: Tab, files: dict[str, Path]
+) -> None:
+    tab.edit()
+    held: list[Route] = []
+    tab.page.route("**/gradio_api/live/pictures", lambda route: held.append(route))
+    tab.page.set_input_files(".klein-files", [files["red"]])
+    tab.page.get_by_role("tab", name="Live").click()
+    tab.desk = desk.LIVE
+    tab.page.get_by_label("Prompt", exact=True).click()
+    tab.type("a red sun")
+    held[0].continue_()
+    expect(tab.page.locator(".klein-card")).to_have_count(1)
+    tab.settle()
+    assert tab.shown().prompt == "a red sun"
+
+
+def test_two_drags_are_two_steps_back(edit: Tab, files: dict[str, Path]) -> None:
+    add(edit, files["red"])
+    instruct(edit, "dusk")
+    slider = edit.page.get_by_label("Strength of image 1")
+    for value in ("0.5", "0.2"):
+        slider.fill(value)
+        slider.dispatch_event("pointerup")
+    edit.page.get_by_role("button", name="Undo").click()
+    edit.settle()
+    assert edit.shown().references[0].strength == pytest.approx(0.5)
 
 
 def test_images_survive_a_reload(edit: Tab, files: dict[str, Path]) -> None:
