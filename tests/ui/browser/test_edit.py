@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Response, Route, expect
+from playwright.sync_api import Locator, Route, expect
 
 from klein_ui.contract import Request
 from klein_ui.ui import desk
@@ -231,11 +231,11 @@ def test_strokes_in_quick_succession_are_all_kept(edit: Tab, files: dict[str, Pa
     add(edit, files["red"])
     instruct(edit, "dusk")
     edit.page.get_by_role("button", name="Region", exact=True).click()
-    sent: list[Response] = []
-    edit.page.on("response", lambda reply: reply.request.method == "POST" and sent.append(reply))
+    sent: list[str] = []
+    edit.page.on("requestfinished", lambda request: sent.append(request.url.rpartition("/")[2]))
     for place in (0.15, 0.5, 0.85):
         stroke(edit, place, place)
-    edit.until(lambda: len(sent) == 3)
+    edit.until(lambda: sent.count("pictures") == 3)
     await_region(edit)
     edit.settle()
     request = edit.shown()
