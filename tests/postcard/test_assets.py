@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, Flux2KleinPipeline
 
+from klein_ui.postcard import evaluate_edits
 from klein_ui.postcard.captions import resolve
 from klein_ui.postcard.evaluate import paint
 from klein_ui.postcard.judge import judge, shrink
@@ -70,3 +71,13 @@ def test_sizes_and_shapes(pipeline: Any) -> None:
             generator=torch.Generator().manual_seed(0),
         ).images[0]  # fmt: skip
         assert image.size == (width, height)
+
+
+@pytest.mark.parametrize(("references", "least"), [(1, 0.8), (2, 0.75)])
+def test_edits_change_what_they_name_and_keep_the_rest(
+    pipeline: Any, references: int, least: float
+) -> None:
+    found = evaluate_edits.evaluate(pipeline, 8, references, 128)
+    assert found["renderer"]["changed"]["all"] == 1
+    assert found["model"]["changed"]["all"] >= least
+    assert found["model"]["kept"]["all"] >= least
