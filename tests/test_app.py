@@ -34,7 +34,7 @@ def test_a_wrong_model_ends_in_one_sentence() -> None:
     assert status == 2
     assert line == (
         "There is no model or folder “no-such-model”; "
-        "choose klein-4b, postcard, or the folder of a saved pipeline."
+        "choose klein-4b, postcard, klein-9b-kv, or the folder of a saved pipeline."
     )
 
 
