@@ -15,22 +15,26 @@ from klein_ui.postcard.objects import OBJECT_HEIGHT
 from klein_ui.postcard.scenes import NONE, Layout, Scene
 from klein_ui.postcard.vae import decode
 
-OBJECT_WEIGHT, LIGHT_WEIGHT = 3.0, 2.0
+OBJECT_WEIGHT, SKYLINE_WEIGHT, LIGHT_WEIGHT = 3.0, 2.5, 2.0
 _OBJECT_REACH, _LIGHT_REACH = 0.22, 0.16
+_SKYLINE = (0.24, 0.72)
+"""Heights between which both profiles of every terrain have their outline: it tells the kind."""
 _CHANNEL_FLOOR = 0.25
 _PROBE = 0.3
 
 
 def token_weights(scene: Scene, layout: Layout, rows: int, columns: int) -> Tensor:
-    """Weights (rows * columns,): more around the object and the light, where there are any."""
+    """Weights (rows * columns,): more at the skyline, and around the light and the object."""
     shorter = min(rows, columns)
     x = (np.arange(columns) + 0.5)[None, :] / shorter
     y = (np.arange(rows) + 0.5)[:, None] / shorter
     wide, tall = columns / shorter, rows / shorter
     weights = np.ones((rows, columns), np.float32)
+    weights[((y > _SKYLINE[0] * tall) & (y < _SKYLINE[1] * tall))[:, 0]] = SKYLINE_WEIGHT
     if scene.light != NONE:
         away = np.hypot(x - layout.light_x * wide, y - layout.light_y * tall)
-        weights[away < _LIGHT_REACH] = LIGHT_WEIGHT
+        near = away < _LIGHT_REACH
+        weights[near] = np.maximum(weights[near], LIGHT_WEIGHT)
     if scene.object != NONE:
         away = np.hypot(x - layout.object_x * wide, y - OBJECT_HEIGHT * tall)
         weights[away < _OBJECT_REACH] = OBJECT_WEIGHT

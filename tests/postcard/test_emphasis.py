@@ -5,6 +5,7 @@ import torch
 from klein_ui.postcard.emphasis import (
     LIGHT_WEIGHT,
     OBJECT_WEIGHT,
+    SKYLINE_WEIGHT,
     channel_weights,
     token_weights,
 )
@@ -14,18 +15,26 @@ from klein_ui.postcard.vae import TOKEN_CHANNELS, build_vae
 
 
 def test_the_object_and_the_light_weigh_more_where_they_stand() -> None:
-    layout = layout_of([True, False, False])
+    layout = layout_of([True, True, False])
     grid = token_weights(Scene(object="house"), layout, 16, 16).reshape(16, 16)
     row, column = int(0.76 * 16), int(layout.object_x * 16)
     assert grid[row, column] == OBJECT_WEIGHT
     assert grid[int(layout.light_y * 16), int(layout.light_x * 16)] == LIGHT_WEIGHT
-    assert grid[8, 0] == 1
+    assert grid[0, 0] == 1
 
 
-def test_an_empty_scene_weighs_the_same_everywhere() -> None:
+def test_the_skyline_weighs_more_and_an_empty_sky_and_ground_do_not() -> None:
     empty = Scene(light="none", sky="fog", object="none")
-    weights = token_weights(empty, layout_of([False] * 3), 8, 16)
-    assert torch.equal(weights, torch.ones(128))
+    grid = token_weights(empty, layout_of([False] * 3), 16, 8).reshape(16, 8)
+    assert set(grid[4:11].flatten().tolist()) == {SKYLINE_WEIGHT}
+    assert set(torch.cat([grid[:3], grid[13:]]).flatten().tolist()) == {1.0}
+
+
+def test_the_light_in_front_of_the_skyline_takes_no_weight_away() -> None:
+    layout = layout_of([True, True, True])
+    with_light = token_weights(Scene(light="sun"), layout, 16, 16)
+    without = token_weights(Scene(light="none", sky="fog"), layout, 16, 16)
+    assert bool((with_light >= without).all())
 
 
 def test_channels_weigh_as_they_move_the_pixels() -> None:
