@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from klein_ui import models, pacing, settings, validate
@@ -17,6 +18,7 @@ from klein_ui.ui import page
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 
+from .editing import COLOURS
 from .tab import Site, Tab
 
 CHROMIUM = next(
@@ -153,3 +155,19 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Images of one colour each, 96 x 64 pixels."""
+    folder = tmp_path_factory.mktemp("images")
+    paths = {name: folder / f"{name}.png" for name in COLOURS}
+    for name, path in paths.items():
+        Image.new("RGB", (96, 64), COLOURS[name]).save(path)
+    return paths
+
+
+@pytest.fixture
+def edit(tab: Tab) -> Tab:
+    """The Edit tab in front."""
+    return tab.edit()
