@@ -6,6 +6,7 @@ Nothing here knows of torch or gradio, so each floor above can be tested without
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -39,6 +40,17 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Lora:
+    """A LoRA by its name, and how much of it: what it adds to the weights is multiplied by `scale`.
+
+    At 0 the model is as it is without, exactly.
+    """
+
+    name: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """All that determines a picture. Equal requests give equal pixels on one device and build.
 
@@ -46,7 +58,8 @@ class Request:
     what the model reads, roles included. Each reference is shown to the model with at most
     `reference_area` pixels. `mask`, where given, is the digest of a picture whose white parts of
     the first reference may change. With `keep_background` what hardly changes stays the first
-    reference's own pixels.
+    reference's own pixels. `loras` change the weights for this picture; for a name that stands
+    for other weights now, the pixels are others.
     """
 
     prompt: str
@@ -60,6 +73,7 @@ class Request:
     reference_area: int = 1024 * 1024
     mask: str = ""
     keep_background: bool = False
+    loras: tuple[Lora, ...] = ()
 
     @property
     def seen_pixels(self) -> int:
@@ -77,20 +91,24 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The machinery a frame came from; with the request it makes the same pixels again."""
+    """The machinery a frame came from; with the request it makes the same pixels again.
+
+    `loras` are the SHA-256, in hex, of the files of the request's LoRAs, in their order.
+    """
 
     revision: str
     device: str
     dtype: str
     build: str
     path: str = "eager"
+    loras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
     """Seconds spent in each part of one render; a cached frame spent none.
 
-    `images_s` is for references, which are encoded once and then kept.
+    `images_s` is for references and LoRAs, which are encoded or read once and then kept.
     """
 
     encode_s: float = 0.0
@@ -153,6 +171,26 @@ class Pictures(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LoraFile:
+    """A LoRA on disk as it is now: once the file has changed, this is another one.
+
+    `changed_ns` is its time of change, in nanoseconds since the epoch.
+    """
+
+    path: Path
+    size_bytes: int
+    changed_ns: int
+
+
+class Loras(Protocol):
+    """Where the files of LoRAs are kept, by name."""
+
+    def file(self, name: str) -> LoraFile:
+        """The file of the LoRA `name`. Raises `InvalidLora` when there is none."""
+        ...
+
+
 class Engine(Protocol):
     """Turns a request into a frame. Only one thread calls it."""
 
@@ -196,6 +234,10 @@ class InvalidRequest(KleinError):
 
 class InvalidPicture(KleinError):
     """Bytes from outside that are no picture the app can use, or a picture that is gone."""
+
+
+class InvalidLora(KleinError):
+    """A LoRA that is not there, or whose file holds nothing that fits the model."""
 
 
 class EngineFailed(KleinError):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-from klein_ui.contract import Frame, KleinError, Reference, Request
+from klein_ui.contract import Frame, KleinError, Lora, Reference, Request
 
 CHUNK = "klein-live"
 SCHEMA = 1
@@ -69,7 +69,9 @@ def request_from(chunk: str) -> Request:
             )
         fields = dict(record["request"])
         references = tuple(Reference(**reference) for reference in fields.pop("references"))
-        return Request(**fields, references=references)
+        # Pictures of before there were LoRAs have none.
+        loras = tuple(Lora(**lora) for lora in fields.pop("loras", ()))
+        return Request(**fields, references=references, loras=loras)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise KleinError("The picture holds no request of Klein Live; choose another.") from error
 
@@ -93,8 +95,9 @@ def _walk(request: Request, makers: Makers, seen: set[Request], done: list[Reque
 
 def _parameters(frame: Frame) -> str:
     request = frame.request
+    loras = "".join(f" <lora:{lora.name}:{lora.scale:g}>" for lora in request.loras)
     return (
-        f"{request.prompt}\n"
+        f"{request.prompt}{loras}\n"
         f"Steps: {request.steps}, Sampler: Euler, CFG scale: {request.guidance_scale:g}, "
         f"Seed: {request.seed}, Size: {request.width}x{request.height}, Model: {request.model}"
     )

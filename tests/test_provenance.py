@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from klein_ui import images, provenance
-from klein_ui.contract import Frame, KleinError, Origin, Reference, Request, Stage, Timings
+from klein_ui.contract import Frame, KleinError, Lora, Origin, Reference, Request, Stage, Timings
 from klein_ui.engine.fake import bands
 
 requests = st.builds(
@@ -23,6 +23,9 @@ requests = st.builds(
     guidance_scale=st.just(1.0),
     model=st.just("postcard"),
     references=st.lists(st.builds(Reference, st.text("0123", max_size=4)), max_size=2).map(tuple),
+    loras=st.lists(st.builds(Lora, st.text("ab", max_size=2), st.floats(0.1, 2)), max_size=2).map(
+        tuple
+    ),
 )
 
 
@@ -62,6 +65,31 @@ def test_equal_requests_alone_have_equal_digests(one: Request, other: Request) -
     same = provenance.request_digest(one) == provenance.request_digest(other)
     assert same == (one == other)
     assert provenance.request_digest(one) == provenance.request_digest(replace(one))
+
+
+def test_a_picture_of_before_there_were_loras_is_still_read() -> None:
+    request = Request("c", 3, 64, 32, 4, 1.0, "postcard")
+    record = json.loads(provenance.request_json(request))
+    del record["request"]["loras"]
+    assert provenance.request_from(json.dumps(record)) == request
+
+
+def test_loras_are_told_with_the_files_they_were() -> None:
+    request = Request("c", 3, 64, 32, 4, 1.0, "postcard", loras=(Lora("ink", 0.8), Lora("wash")))
+    made = frame(request)
+    told = provenance.texts(replace(made, origin=replace(made.origin, loras=("ab12", "cd34"))))
+    record = json.loads(told[provenance.CHUNK])
+    assert record["request"]["loras"][0] == {"name": "ink", "scale": 0.8}
+    assert record["origin"]["loras"] == ["ab12", "cd34"]
+    assert told["parameters"].startswith("c <lora:ink:0.8> <lora:wash:1>\nSteps: 4")
+
+
+@pytest.mark.parametrize("loras", [5, ["ink"], [{"file": "ink"}], [["ink", 1]]])
+def test_loras_that_make_no_sense_are_one_sentence(loras: object) -> None:
+    record = json.loads(provenance.request_json(Request("c", 3, 64, 32, 4, 1.0, "postcard")))
+    record["request"]["loras"] = loras
+    with pytest.raises(KleinError, match="holds no request"):
+        provenance.request_from(json.dumps(record))
 
 
 def test_the_lineage_is_told_oldest_first_and_only_where_there_is_one() -> None:
