@@ -10,6 +10,9 @@ from klein_ui.contract import EngineFailed
 GRID_PX = 16
 """Pixels a side of one image token: 8 by the VAE, 2 by packing. Sizes are multiples of it."""
 
+NON_COMMERCIAL = "FLUX non-commercial"
+NOT_FOR_SALE = "Its licence allows no commercial use."
+
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
@@ -19,6 +22,8 @@ class ModelRow:
 
     Sizes are in pixels. A reference is shown to the model with at most `reference_area` pixels,
     while typing with `draft_reference_area`. `repo` is a hub id or, where `local`, a folder.
+    Drafts take at most `draft_steps`. Distilled weights have their guidance in them: their
+    `max_guidance_scale` is 1. `restriction` is a sentence on what the licence does not allow.
     """
 
     name: str
@@ -28,9 +33,12 @@ class ModelRow:
     local: bool
     built_in: bool
     licence: str
+    restriction: str
     steps: int
     max_steps: int
+    draft_steps: int
     guidance_scale: float
+    max_guidance_scale: float
     default_side: int
     draft_side: int
     min_side: int
@@ -50,6 +58,11 @@ class ModelRow:
         if list(sides) != sorted(sides) or self.default_side**2 > self.max_area:
             raise ValueError("min_side, draft_side, default_side, max_side and max_area disagree")
 
+    @property
+    def is_guided(self) -> bool:
+        """Whether the weights need guidance, which asks them twice in each step."""
+        return self.max_guidance_scale > 1
+
 
 KLEIN_4B = ModelRow(
     name="klein-4b",
@@ -59,9 +72,12 @@ KLEIN_4B = ModelRow(
     local=False,
     built_in=False,
     licence="Apache-2.0",
+    restriction="",
     steps=4,
     max_steps=8,
+    draft_steps=8,
     guidance_scale=1.0,
+    max_guidance_scale=1.0,
     default_side=1024,
     draft_side=512,
     min_side=128,
@@ -75,12 +91,48 @@ KLEIN_4B = ModelRow(
     about="The 4-step distilled model by Black Forest Labs.",
 )
 
-KLEIN_9B_KV = replace(
+
+def _undistilled(row: ModelRow) -> ModelRow:
+    """The numbers of the base weights, by their model cards: 50 steps and guidance 4.
+
+    That drafts can do with 12 steps was chosen without the weights at hand.
+    """
+    return replace(
+        row, steps=50, max_steps=50, draft_steps=12, guidance_scale=4.0, max_guidance_scale=10.0
+    )
+
+
+KLEIN_BASE_4B = replace(
+    _undistilled(KLEIN_4B),
+    name="klein-base-4b",
+    title="FLUX.2 [klein] base 4B",
+    repo="black-forest-labs/FLUX.2-klein-base-4B",
+    about="The model before distillation: slower, and more varied.",
+)
+
+KLEIN_9B = replace(
     KLEIN_4B,
+    name="klein-9b",
+    title="FLUX.2 [klein] 9B",
+    repo="black-forest-labs/FLUX.2-klein-9B",
+    licence=NON_COMMERCIAL,
+    restriction=NOT_FOR_SALE,
+    about="The larger 4-step distilled model by Black Forest Labs.",
+)
+
+KLEIN_BASE_9B = replace(
+    _undistilled(KLEIN_9B),
+    name="klein-base-9b",
+    title="FLUX.2 [klein] base 9B",
+    repo="black-forest-labs/FLUX.2-klein-base-9B",
+    about="The larger model before distillation: slower, and more varied.",
+)
+
+KLEIN_9B_KV = replace(
+    KLEIN_9B,
     name="klein-9b-kv",
     title="FLUX.2 [klein] 9B KV",
     repo="black-forest-labs/FLUX.2-klein-9b-kv",
-    licence="FLUX non-commercial",
     about="The 9B model trained to read its references once and keep what it read.",
 )
 
@@ -92,9 +144,12 @@ POSTCARD = ModelRow(
     local=True,
     built_in=True,
     licence="Apache-2.0",
+    restriction="",
     steps=4,
     max_steps=8,
+    draft_steps=8,
     guidance_scale=1.0,
+    max_guidance_scale=1.0,
     default_side=256,
     draft_side=128,
     min_side=128,
@@ -108,7 +163,7 @@ POSTCARD = ModelRow(
     about="Built-in sketch model, for trying the app; not klein.",
 )
 
-ROWS = (KLEIN_4B, POSTCARD, KLEIN_9B_KV)
+ROWS = (KLEIN_4B, POSTCARD, KLEIN_BASE_4B, KLEIN_9B, KLEIN_BASE_9B, KLEIN_9B_KV)
 
 FOLDER_NUMBERS = frozenset(
     {"max_sequence_length", "default_side", "draft_side", "min_side", "max_side", "max_area"}
@@ -130,7 +185,8 @@ def names() -> tuple[str, ...]:
 
 
 def from_folder(folder: Path) -> ModelRow:
-    """A row for a pipeline saved by `save_pretrained`, with klein's defaults.
+    """A row for a pipeline saved by `save_pretrained`, with klein's defaults, or those of its base
+    model where the folder says that its weights are not distilled.
 
     A `klein_ui.json` beside the `model_index.json` may set `text_encoder_out_layers` and
     `FOLDER_NUMBERS`. Raises `EngineFailed`.
@@ -146,9 +202,22 @@ def from_folder(folder: Path) -> ModelRow:
         raise EngineFailed(f"In “{folder / 'klein_ui.json'}” {error}.") from error
 
 
+def from_hub(repo: str, revision: str, folder: Path) -> ModelRow:
+    """A row for the hub's `repo`, of which `folder` has the index. Raises `EngineFailed`."""
+    return replace(
+        from_folder(folder),
+        name=repo,
+        title=repo,
+        repo=repo,
+        revision=revision,
+        local=False,
+        about="A pipeline from the hub.",
+    )
+
+
 def _folder_row(folder: Path, own: dict[str, Any]) -> ModelRow:
     return replace(
-        KLEIN_4B,
+        KLEIN_4B if _is_distilled(folder / "model_index.json") else KLEIN_BASE_4B,
         name=folder.resolve().name,
         title=folder.resolve().name,
         repo=str(folder),
@@ -175,3 +244,16 @@ def _overrides(path: Path) -> dict[str, Any]:
     if not all(type(value) is int and value > 0 for value in (*raw.values(), *(layers or ()))):
         raise EngineFailed(sentence)
     return raw if layers is None else {**raw, "text_encoder_out_layers": tuple(layers)}
+
+
+def _is_distilled(index: Path) -> bool:
+    """What the pipelines of klein record; where nothing is said, the stock pipeline guides."""
+    try:
+        said = json.loads(index.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        said = None
+    if not isinstance(said, dict):
+        raise EngineFailed(f"“{index}” cannot be read; get the model again.")
+    # Of the KV pipeline there are distilled weights only, and it takes no guidance.
+    kept = said.get("_class_name") == "Flux2KleinKVPipeline"
+    return kept or said.get("is_distilled") is True

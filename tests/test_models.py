@@ -24,6 +24,22 @@ def test_klein_is_what_the_hub_calls_it() -> None:
     assert row.text_encoder_out_layers == (9, 18, 27)
 
 
+def test_the_family_is_there_with_its_licences() -> None:
+    rows = {name: models.get(name) for name in models.names()}
+    free = {name for name, row in rows.items() if row.licence == "Apache-2.0"}
+    assert free == {"klein-4b", "klein-base-4b", "postcard"}
+    assert all(bool(row.restriction) == (name not in free) for name, row in rows.items())
+    guided = {name for name, row in rows.items() if row.is_guided}
+    assert guided == {"klein-base-4b", "klein-base-9b"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "nothing"])
+def test_an_index_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> None:
+    tmp_path.joinpath("model_index.json").write_text(text)
+    with pytest.raises(EngineFailed, match="get the model again"):
+        models.from_folder(tmp_path)
+
+
 def test_a_wrong_name_lists_the_right_ones() -> None:
     with pytest.raises(EngineFailed, match="klein-4b, postcard"):
         models.get("klein")

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from klein_ui.contract import Hooks, Superseded
+from klein_ui.contract import Hooks
+from klein_ui.engine.checkpoints import Checkpoints
 from klein_ui.engine.velocity import Velocity
 
 Hold = Callable[[Tensor, Tensor], Tensor]
@@ -28,15 +29,18 @@ def denoise(
     Raises `Superseded` when `hooks` say so before the first step or after any.
     """
     latents = noise
-    _ask(hooks, 0)
+    checkpoints = Checkpoints.on(noise.device, hooks)
+    checkpoints.ask(0)
     for step in range(len(sigmas) - 1):
         direction = velocity(latents, step)
         moved = hold(euler(latents, direction, sigmas, step), sigmas[step + 1])
-        _wait_for_device(moved)
-        _ask(hooks, step + 1)
-        if step == 0:
+        checkpoints.given(step + 1)
+        if step == 0 and hooks.preview is not None:
+            # A preview is decoded at once: whether anybody wants it has to be known before.
+            checkpoints.all_done()
             after_first(latents, direction)
         latents = moved
+    checkpoints.all_done()
     return latents
 
 
@@ -44,16 +48,3 @@ def euler(latents: Tensor, velocity: Tensor, sigmas: Tensor, step: int) -> Tenso
     """One step of `FlowMatchEulerDiscreteScheduler`: in float32, then back to the model's type."""
     moved = latents.to(torch.float32) + (sigmas[step + 1] - sigmas[step]) * velocity
     return moved.to(velocity.dtype)
-
-
-def _wait_for_device(latents: Tensor) -> None:
-    """A GPU lags behind the CPU: without waiting, all steps are queued at the first ask."""
-    if latents.is_cuda:
-        torch.cuda.current_stream(latents.device).synchronize()
-    elif latents.device.type == "mps":
-        torch.mps.synchronize()
-
-
-def _ask(hooks: Hooks, steps_done: int) -> None:
-    if hooks.superseded(steps_done):
-        raise Superseded

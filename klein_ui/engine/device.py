@@ -43,3 +43,11 @@ def _is_there(name: str) -> bool:
     if name == "mps":
         return torch.backends.mps.is_available()
     return True
+
+
+def wait_for(device: torch.device) -> None:
+    """Until `device` has done all it was given; on the CPU that is at once."""
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()

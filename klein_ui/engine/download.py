@@ -19,8 +19,9 @@ from klein_ui.contract import EngineFailed, Progress
 from klein_ui.models import ModelRow
 
 # Only what a pipeline of components needs: no pickles, no single-file copies of the weights.
+INDEX_PATTERNS = ["model_index.json", "klein_ui.json"]
 PATTERNS = [
-    "model_index.json",
+    *INDEX_PATTERNS,
     "*/*.json",
     "*/*.safetensors",
     "tokenizer/*.txt",
@@ -45,7 +46,16 @@ def fetch(row: ModelRow, report: Report) -> Path:
             tqdm_class=reporting_tqdm(row.title, report),
         )
     except Exception as error:
-        raise EngineFailed(_why(error, row)) from error
+        raise EngineFailed(_why(error, row.title, row.repo, row.revision)) from error
+    return Path(folder)
+
+
+def fetch_index(repo: str, revision: str) -> Path:
+    """A folder with the index of `repo` and no weights. Raises `EngineFailed`."""
+    try:
+        folder = snapshot_download(repo, revision=revision, allow_patterns=INDEX_PATTERNS)
+    except Exception as error:
+        raise EngineFailed(_why(error, repo, repo, revision)) from error
     return Path(folder)
 
 
@@ -79,25 +89,23 @@ def downloading(title: str, done_bytes: float, total_bytes: float) -> Progress:
     )
 
 
-def _why(error: Exception, row: ModelRow) -> str:
+def _why(error: Exception, title: str, repo: str, revision: str | None) -> str:
     match error:
         case GatedRepoError():
             return (
-                f"{row.title} must be agreed to on its hub page first; "
+                f"{title} must be agreed to on its hub page first; "
                 "do that, then log in with “hf auth login”."
             )
         case RevisionNotFoundError():
-            return f"{row.repo} has no revision “{row.revision}”; choose another with --revision."
+            return f"{repo} has no revision “{revision}”; choose another with --revision."
         case RepositoryNotFoundError() | HFValidationError():
-            return f"The hub has no model “{row.repo}”; check the name given with --model."
+            return f"The hub has no model “{repo}”; check the name given with --model."
         case OSError() if "No space left" in str(error):
-            return f"The disk is too full for {row.title}; free some room and type again."
+            return f"The disk is too full for {title}; free some room and try again."
         case LocalEntryNotFoundError() | HfHubHTTPError() | OSError():
             return (
-                f"{row.title} is not on this machine and the hub cannot be reached; "
-                "connect and type again, or start with --model postcard."
+                f"{title} is not on this machine and the hub cannot be reached; "
+                "connect and try again, or start with --model postcard."
             )
         case _:
-            return (
-                f"{row.title} could not be downloaded ({type(error).__name__}); type to try again."
-            )
+            return f"{title} could not be downloaded ({type(error).__name__}); try again."

@@ -12,7 +12,7 @@ from klein_ui.engine.text import PromptEmbeds
 
 
 class Velocity(Protocol):
-    """The one difference between plain renders, those with references, and KV-trained weights."""
+    """The one difference between renders: plain, with references, from kept keys, guided."""
 
     def __call__(self, latents: Tensor, step: int) -> Tensor:
         """The velocity of `latents`, shape (1, tokens, channels), at `step`; of the same shape."""
@@ -70,3 +70,21 @@ class JointVelocity:
         with self.forward.transformer.cache_context("cond"):
             answer = self.forward(together, ids, step, joint_attention_kwargs=self.attention)
         return answer[:, : latents.size(1)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GuidedVelocity:
+    """Classifier-free guidance, for weights that are not distilled: twice the work of each step.
+
+    without + scale * (with - without), Ho and Salimans 2022, as `Flux2KleinPipeline` has it.
+    """
+
+    prompted: Velocity
+    unprompted: Velocity
+    guidance_scale: float
+
+    def __call__(self, latents: Tensor, step: int) -> Tensor:
+        """See `Velocity`."""
+        towards = self.prompted(latents, step)
+        away = self.unprompted(latents, step)
+        return away + self.guidance_scale * (towards - away)
