@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from klein_ui.bench import engine, keystrokes, screenshots, strength
+from klein_ui.bench import engine, keystrokes, lossy, screenshots, strength
 
 
 def main(argv: Sequence[str]) -> int:
@@ -14,6 +14,7 @@ def main(argv: Sequence[str]) -> int:
     keystrokes.add_to(commands)
     engine.add_to(commands)
     strength.add_to(commands)
+    lossy.add_to(commands)
     screenshots.add_to(commands)
     chosen = parser.parse_args(argv)
     return int(chosen.run(chosen))

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from klein_ui.bench import twin_report
 from klein_ui.bench.bars import Bar, at_least, at_most
 from klein_ui.bench.hardware import hardware, revision
 from klein_ui.bench.report import as_json, bar_table, heading, number, table
+from klein_ui.bench.twin_report import TwinReport
 
 NAME: Final = "engine"
 FULL_KEYS, QUICK_KEYS = 11, 3
@@ -76,6 +78,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser(NAME, help=about, description=about)
     add = parser.add_argument
     add("--edit", action="store_true", help="with references that stay while the prompt changes")
+    add("--twin", metavar="MODEL", help="with the architecture of klein-4b or klein-9b, random")
     add("--quick", action="store_true", help=f"{QUICK_KEYS} keys a row; under 180 s")
     add("--json", type=Path, metavar="FILE", help="also write one JSON object")
     add("--check", action="store_true", help="exit with 1 if a bar is not kept")
@@ -84,19 +87,39 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(chosen: argparse.Namespace) -> int:
     """Measure, print the table, write what was asked for; the exit status."""
-    # Brings torch and diffusers with it, seconds that the other benches need not wait for.
-    from klein_ui.bench import paired
-
-    machine = hardware()
     keys = QUICK_KEYS if chosen.quick else FULL_KEYS
-    rows = paired.edits(keys) if chosen.edit else paired.prompts_alone(keys)
     command = shlex.join(["python", "-m", "klein_ui.bench", *sys.argv[1:]])
-    report = EngineReport(machine, revision(), command, rows, bars(rows))
-    print(as_text(report))
+    report: EngineReport | TwinReport
+    if chosen.twin:
+        report = measured_twin(chosen.twin, keys, command)
+        print(twin_report.as_text(report))
+    else:
+        report = measured(keys, command, edit=chosen.edit)
+        print(as_text(report))
     if chosen.json:
         chosen.json.write_text(as_json(report) + "\n", encoding="utf-8")
     kept = all(bar.ok for bar in report.bars)
     return 1 if chosen.check and not kept else 0
+
+
+def measured(keys: int, command: str, *, edit: bool) -> EngineReport:
+    """Postcard, and with `edit` references too and weights trained for KV."""
+    # Brings torch and diffusers with it, seconds that the other benches need not wait for.
+    from klein_ui.bench import paired
+
+    machine = hardware()
+    rows = paired.edits(keys) if edit else paired.prompts_alone(keys)
+    return EngineReport(machine, revision(), command, rows, bars(rows))
+
+
+def measured_twin(name: str, keys: int, command: str) -> TwinReport:
+    """The twin called `name` on the best device there is."""
+    from klein_ui.bench import twin_rows, twins
+    from klein_ui.engine.device import choose
+
+    if name not in twins.TWINS:
+        raise SystemExit(f"There is no twin “{name}”; choose {' or '.join(twins.TWINS)}.")
+    return twin_rows.measured(twins.TWINS[name], choose("auto"), keys, command)
 
 
 def bars(rows: Sequence[EngineRow]) -> tuple[Bar, ...]:

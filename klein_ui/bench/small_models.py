@@ -47,7 +47,7 @@ def save(folder: Path, kind: type[DiffusionPipeline], shape: Shape) -> None:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        words = _tokenizer()
+        words = tokenizer()
         pipeline = kind(
             scheduler=FlowMatchEulerDiscreteScheduler(
                 shift=3.0, use_dynamic_shifting=True, time_shift_type="exponential"
@@ -70,7 +70,7 @@ def save(folder: Path, kind: type[DiffusionPipeline], shape: Shape) -> None:
     folder.joinpath("klein_ui.json").write_text(json.dumps(numbers), encoding="utf-8")
 
 
-def _tokenizer() -> Qwen2Tokenizer:
+def tokenizer() -> Qwen2Tokenizer:
     """Bytes as tokens, no merges: enough for any prompt."""
     specials = ["<|endoftext|>", "<|user|>", "<|end|>"]
     alphabet = sorted(ByteLevel.alphabet())

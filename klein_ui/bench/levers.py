@@ -1,0 +1,93 @@
+"""Renders by turns with a lossy lever and without, each with an engine of its own."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from klein_ui.bench.lossy import LossyRow
+from klein_ui.bench.photos import Album
+from klein_ui.bench.prompts import prompts
+from klein_ui.bench.samples import median
+from klein_ui.contract import Hooks, Pixels, Request, Stage
+from klein_ui.engine import loader
+from klein_ui.engine.klein import KleinEngine
+from klein_ui.engine.loader import Choice
+
+CACHE_BYTES: Final = 2**26
+LEAST_ERROR: Final = 1e-3
+"""Mean square error, in levels, below which two pictures count as equal: 78 dB."""
+
+
+def levers(choice: Choice) -> dict[str, Choice]:
+    """The settings to measure by name, each alone."""
+    return {
+        "--trim-text": replace(choice, trims_text=True),
+        "--memory fp8": replace(choice, memory="fp8"),
+    }
+
+
+def measured(model: str, count: int) -> tuple[LossyRow, ...]:
+    """A row for each lever on `model`, over `count` prompts. Raises `EngineFailed`."""
+    choice = loader.resolve(model, "auto", None)
+    return tuple(row(name, choice, changed, count) for name, changed in levers(choice).items())
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A picture and the milliseconds it took."""
+
+    pixels: Pixels
+    took_ms: float
+
+
+def row(name: str, exact: Choice, lossy: Choice, count: int) -> LossyRow:
+    """`count` different prompts, each through both by turns, the first not counted."""
+    found: tuple[list[Rendered], list[Rendered]] = ([], [])
+    engines = [_load(choice) for choice in (exact, lossy)]
+    side = exact.row.default_side
+    for index, prompt in enumerate(prompts(count + 1, 40, 1)):
+        request = Request(
+            prompt, index, side, side, exact.row.steps, exact.row.guidance_scale, exact.row.name
+        )
+        # Whoever comes second finds the machine as the first left it.
+        for which in (index % 2, 1 - index % 2):
+            found[which].append(_rendered(engines[which], request))
+    return summed(name, exact, found[0][1:], found[1][1:])
+
+
+def summed(
+    name: str, choice: Choice, exact: Sequence[Rendered], lossy: Sequence[Rendered]
+) -> LossyRow:
+    """The medians over pairs of renders of the same prompt."""
+    pairs = list(zip(exact, lossy, strict=True))
+    closeness = [psnr_db(a.pixels, b.pixels) for a, b in pairs]
+    return LossyRow(
+        lever=name,
+        model=choice.row.name,
+        side_px=choice.row.default_side,
+        prompts=len(pairs),
+        exact_ms=median([one.took_ms for one in exact]) or 0.0,
+        lossy_ms=median([one.took_ms for one in lossy]) or 0.0,
+        times=median([a.took_ms / b.took_ms for a, b in pairs]) or 0.0,
+        psnr_db=median(closeness) or 0.0,
+        worst_psnr_db=min(closeness),
+    )
+
+
+def psnr_db(exact: Pixels, other: Pixels) -> float:
+    """Peak signal to noise ratio, 10 log10(255^2 / mean square error)."""
+    error = np.square(exact.astype(np.float64) - other).mean()
+    return float(10 * np.log10(255.0**2 / max(error, LEAST_ERROR)))
+
+
+def _load(choice: Choice) -> KleinEngine:
+    return loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
+
+
+def _rendered(engine: KleinEngine, request: Request) -> Rendered:
+    started_s = time.perf_counter()
+    frame = engine.render(request, Stage.FINAL, Hooks())
+    return Rendered(frame.pixels, (time.perf_counter() - started_s) * 1000)
