@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import sys
+from dataclasses import replace
 
 # Read when gradio is imported: nothing about the user leaves this machine.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -15,6 +16,7 @@ from klein_ui import pacing, settings, validate
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import loader
+from klein_ui.loras import LoraShelf
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
 from klein_ui.ui.services import Services
@@ -27,14 +29,18 @@ PICTURES_MEMORY_BYTES = 128 * 2**20
 
 def services_for(chosen: settings.Settings) -> Services:
     """Settings to engine to dispatcher. Raises `EngineFailed` for a model that is not there."""
-    choice = loader.resolve(chosen.model, chosen.device, chosen.revision)
+    choice = replace(
+        loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
+        trims_text=chosen.trim_text,
+    )
     asked = validate.asked({}, choice.row)
     warm_up: tuple[Request, ...] = (*asked.drafts[:1], asked.request)
     pictures = PictureStore(
         chosen.data_dir / "pictures", PICTURES_DISK_BYTES, PICTURES_MEMORY_BYTES
     )
+    loras = LoraShelf(chosen.data_dir / "loras")
     dispatcher = Dispatcher(
-        load=lambda report: loader.load(choice, chosen.cache_mb * 2**20, report, pictures),
+        load=lambda report: loader.load(choice, chosen.cache_mb * 2**20, report, pictures, loras),
         warm_up=lambda: warm_up,
         settings=pacing.PacingSettings(
             settle_s=chosen.settle_ms / 1000,

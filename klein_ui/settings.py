@@ -10,6 +10,7 @@ from typing import Any
 
 ENV_PREFIX = "KLEIN_"
 DEVICES = ("auto", "cuda", "mps", "cpu")
+MEMORY = ("auto", "resident", "fp8", "offload")
 
 Add = Callable[..., None]
 
@@ -23,6 +24,8 @@ class Settings:
     model: str
     revision: str | None
     device: str
+    memory: str
+    trim_text: bool
     data_dir: Path
     settle_ms: int
     grace_ms: int
@@ -45,6 +48,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settin
         model=chosen.model,
         revision=chosen.revision,
         device=chosen.device,
+        memory=chosen.memory,
+        trim_text=chosen.trim_text,
         data_dir=chosen.data_dir,
         settle_ms=chosen.settle_ms,
         grace_ms=chosen.grace_ms,
@@ -69,15 +74,19 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         # A default that is text goes through `type`, so a wrong variable is refused like a flag.
         parser.add_argument(flag, default=environ.get(name) or fallback, **rest)
 
+    def switch(flag: str, meaning: str) -> None:
+        name = ENV_PREFIX + flag.strip("-").replace("-", "_").upper()
+        is_on = environ.get(name, "").lower() in ("1", "true", "yes", "on")
+        parser.add_argument(flag, action="store_true", default=is_on, help=meaning)
+
     _add_address(add, environ)
     _add_model(add)
-    _add_pace(add)
-    parser.add_argument(
-        "--mcp",
-        action="store_true",
-        default=environ.get(ENV_PREFIX + "MCP", "").lower() in ("1", "true", "yes", "on"),
-        help="also serve /generate as a tool for MCP clients, at /gradio_api/mcp/",
+    switch(
+        "--trim-text",
+        "do not pad prompts to the model's full length: faster, and changes the pictures a little",
     )
+    _add_pace(add)
+    switch("--mcp", "also serve /generate as a tool for MCP clients, at /gradio_api/mcp/")
     return parser
 
 
@@ -101,8 +110,9 @@ def _add_model(add: Add) -> None:
     add(
         "--model",
         "auto",
-        metavar="NAME|FOLDER",
-        help="klein-4b, postcard, or the folder of a saved pipeline "
+        metavar="NAME|HUB-ID|FOLDER",
+        help="a model by name, such as klein-4b, klein-base-4b or postcard, by its id on the hub, "
+        "or the folder of a saved pipeline "
         "(default: klein-4b with a CUDA device, else the built-in postcard)",
     )
     add(
@@ -114,9 +124,18 @@ def _add_model(add: Add) -> None:
     add(
         "--device",
         "auto",
-        type=_device,
+        type=_one_of("kind of device", DEVICES),
         metavar="|".join(DEVICES),
         help="where to run (default: the best there is)",
+    )
+    add(
+        "--memory",
+        "auto",
+        type=_one_of("way to hold the weights", MEMORY),
+        metavar="|".join(MEMORY),
+        help="how the weights are held: all on the GPU; stored in fp8, which takes half the room "
+        "and changes the pictures a little; or moved there part by part, which is exact and slow "
+        "(default: the first of these that fits)",
     )
     add(
         "--data-dir",
@@ -160,13 +179,16 @@ def _add_pace(add: Add) -> None:
     )
 
 
-def _device(text: str) -> str:
+def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
     # Not `choices`: argparse does not hold a default, so a wrong variable, against them.
-    if text not in DEVICES:
-        raise argparse.ArgumentTypeError(
-            f"“{text}” is no kind of device; give one of {', '.join(DEVICES)}"
-        )
-    return text
+    def parse(text: str) -> str:
+        if text not in known:
+            raise argparse.ArgumentTypeError(
+                f"“{text}” is no {what}; give one of {', '.join(known)}"
+            )
+        return text
+
+    return parse
 
 
 def _number(what: str, low: int, high: int) -> Callable[[str], int]:

@@ -4,14 +4,18 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 
-from klein_ui.contract import Asked, InvalidRequest, Reference, Request
+from klein_ui.contract import Asked, InvalidRequest, Lora, Reference, Request
 from klein_ui.models import GRID_PX, ModelRow
 from klein_ui.roles import compiled
 
 MAX_PROMPT_CHARS = 2000
 MAX_SEED = 2**32 - 1
 MAX_ROLE_CHARS = 80
+MAX_LORAS = 3
+MAX_LORA_SCALE = 2.0
+MAX_LORA_NAME_CHARS = 100
 
 # Control characters break logs and tokenisers; lone surrogates cannot be encoded as UTF-8.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -28,10 +32,11 @@ DRAFT_SCALES = (1.0, 0.75, 0.5)
 def asked(raw: Mapping[str, object], row: ModelRow) -> Asked:
     """Check every field of `raw` against the limits of `row`; missing ones get its defaults.
 
-    Known keys: prompt, seed, width, height, steps, draft (the longer side of drafts); references
-    (a list of digest, role, strength, made_by), roles (whether the prompt speaks of them),
-    small_references (whether drafts see them small), mask, keep_background. Unknown keys are
-    ignored, so that an older page may talk to a newer server. Raises `InvalidRequest`.
+    Known keys: prompt, seed, width, height, steps, guidance_scale, draft (the longer side of
+    drafts); references (a list of digest, role, strength, made_by), roles (whether the prompt
+    speaks of them), small_references (whether drafts see them small), mask, keep_background;
+    loras (a list of name, scale). Unknown keys are ignored, so that an older page may talk to a
+    newer server. Raises `InvalidRequest`.
     """
     width = _side("width", raw.get("width", row.default_side), row)
     height = _side("height", raw.get("height", row.default_side), row)
@@ -49,22 +54,20 @@ def asked(raw: Mapping[str, object], row: ModelRow) -> Asked:
         width=width,
         height=height,
         steps=_whole("steps", raw.get("steps", row.steps), 1, row.max_steps),
-        guidance_scale=row.guidance_scale,
+        guidance_scale=_guidance(raw.get("guidance_scale", row.guidance_scale), row),
         model=row.name,
         references=looked_at,
         reference_area=row.reference_area,
         # Both are about the first reference; without one they mean nothing.
         mask=_digest("mask", raw.get("mask", ""), optional=True) if looked_at else "",
         keep_background=_flag("keep_background", raw, default=False) and bool(looked_at),
+        loras=loras(raw.get("loras", [])),
     )
     small = _flag("small_references", raw, default=True)
     draft_area = row.draft_reference_area if small else row.reference_area
     draft_side = _whole("draft", raw.get("draft", row.draft_side), row.min_side, row.max_side)
-    drafts = drafts_of(request, draft_side, row.min_side)
-    return Asked(
-        request=request,
-        drafts=tuple(replace(draft, reference_area=draft_area) for draft in drafts),
-    )
+    quick = replace(request, reference_area=draft_area, steps=min(request.steps, row.draft_steps))
+    return Asked(request=request, drafts=drafts_of(quick, draft_side, row.min_side))
 
 
 def drafts_of(request: Request, draft_side: int, min_side: int) -> tuple[Request, ...]:
@@ -116,6 +119,49 @@ def role(value: object) -> str:
     return " ".join(prompt(value).split())
 
 
+def loras(value: object) -> tuple[Lora, ...]:
+    """The LoRAs that change anything, by name, so that there is one request for one picture.
+
+    Which names there are, only the engine knows. Raises `InvalidRequest`.
+    """
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise InvalidRequest("loras", "The LoRAs must be a list of names; reload the page.")
+    named = [
+        Lora(_lora_name(item.get("name")), _lora_scale(item.get("scale", 1.0))) for item in value
+    ]
+    active = sorted((lora for lora in named if lora.scale != 0), key=lambda lora: lora.name)
+    for lora, following in pairwise(active):
+        if lora.name == following.name:
+            raise InvalidRequest("loras", f"“{lora.name}” is chosen twice; remove it once.")
+    if len(active) > MAX_LORAS:
+        raise InvalidRequest(
+            "loras",
+            f"{MAX_LORAS} LoRAs work together at most; switch off {len(active) - MAX_LORAS}.",
+        )
+    return tuple(active)
+
+
+def is_lora_name(name: str) -> bool:
+    """Whether `name` can be that of a LoRA: a file's name without its suffix."""
+    short = 0 < len(name) <= MAX_LORA_NAME_CHARS and not name.startswith(".")
+    return short and not _UNPRINTABLE.search(name) and not set(name) & set("/\\\t\n")
+
+
+def _lora_name(value: object) -> str:
+    if not isinstance(value, str) or not is_lora_name(value):
+        raise InvalidRequest("loras", "A LoRA is named wrongly; choose it again from the list.")
+    return value
+
+
+def _lora_scale(value: object) -> float:
+    most = MAX_LORA_SCALE
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
+        raise InvalidRequest(
+            "loras", f"The strength of a LoRA must be a number from -{most:g} to {most:g}."
+        )
+    return float(value)
+
+
 def _digest(name: str, value: object, *, optional: bool = False) -> str:
     if optional and value in ("", None):
         return ""
@@ -135,6 +181,16 @@ def _flag(name: str, raw: Mapping[str, object], *, default: bool) -> bool:
     if not isinstance(value, bool):
         raise InvalidRequest(name, f"The field {name} must be true or false.")
     return value
+
+
+def _guidance(value: object, row: ModelRow) -> float:
+    """Distilled weights ignore any scale, so that there is one request for one picture."""
+    if not row.is_guided:
+        return row.guidance_scale
+    high = row.max_guidance_scale
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= high:
+        raise InvalidRequest("guidance_scale", f"The guidance must be a number from 1 to {high:g}.")
+    return float(value)
 
 
 def _on_grid(side: float) -> int:

@@ -32,10 +32,8 @@ def last_line(argv: list[str]) -> tuple[int, str]:
 def test_a_wrong_model_ends_in_one_sentence() -> None:
     status, line = last_line(["--model", "no-such-model"])
     assert status == 2
-    assert line == (
-        "There is no model or folder “no-such-model”; "
-        "choose klein-4b, postcard, klein-9b-kv, or the folder of a saved pipeline."
-    )
+    assert line.startswith("There is no model or folder “no-such-model”; choose klein-4b, ")
+    assert "hub id such as" in line
 
 
 def test_a_taken_port_ends_in_one_sentence() -> None:

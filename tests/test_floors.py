@@ -19,6 +19,7 @@ FLOORS = {
     "roles": 1,
     "uploads": 1,
     "store": 1,
+    "loras": 1,
     "compare": 1,
     "provenance": 1,
     "engine": 2,

@@ -10,7 +10,7 @@ from klein_ui import settings
 def test_the_defaults_serve_this_machine_only() -> None:
     chosen = settings.read([], {})
     assert (chosen.host, chosen.port, chosen.model) == ("127.0.0.1", 7860, "auto")
-    assert (chosen.device, chosen.mcp) == ("auto", False)
+    assert (chosen.device, chosen.memory, chosen.mcp) == ("auto", "auto", False)
 
 
 def test_the_environment_says_the_same_and_a_flag_wins() -> None:
@@ -27,8 +27,9 @@ def test_a_space_tells_where_to_listen() -> None:
 @pytest.mark.parametrize(
     ("said", "on"), [("1", True), ("True", True), ("0", False), ("False", False)]
 )
-def test_mcp_by_environment(said: str, on: bool) -> None:
-    assert settings.read([], {"KLEIN_MCP": said}).mcp is on
+def test_switches_by_environment(said: str, on: bool) -> None:
+    chosen = settings.read([], {"KLEIN_MCP": said, "KLEIN_TRIM_TEXT": said})
+    assert (chosen.mcp, chosen.trim_text) == (on, on)
 
 
 def test_a_folder_may_be_in_the_home() -> None:
@@ -44,6 +45,8 @@ def test_a_folder_may_be_in_the_home() -> None:
         ([], {"KLEIN_PORT": "99999"}, "give a whole number from 1 to 65535"),
         (["--device", "tpu"], {}, "give one of auto, cuda, mps, cpu"),
         ([], {"KLEIN_DEVICE": "tpu"}, "give one of auto, cuda, mps, cpu"),
+        (["--memory", "int4"], {}, "give one of auto, resident, fp8, offload"),
+        ([], {"KLEIN_MEMORY": "int4"}, "give one of auto, resident, fp8, offload"),
         (["--grace-ms", "300"], {}, "give a whole number from 0 to 250"),
         (["--data-dir", __file__], {}, "is a file; give a folder"),
     ],
@@ -62,5 +65,5 @@ def test_help_reads_well(capsys: pytest.CaptureFixture[str]) -> None:
         settings.read(["--help"], {})
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for flag in ("--host", "--port", "--model", "--device", "--data-dir", "--mcp"):
+    for flag in ("--host", "--port", "--model", "--device", "--memory", "--data-dir", "--mcp"):
         assert flag in text

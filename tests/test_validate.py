@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from klein_ui import validate
 from klein_ui.contract import InvalidRequest
-from klein_ui.models import GRID_PX, KLEIN_4B, POSTCARD
+from klein_ui.models import GRID_PX, KLEIN_4B, KLEIN_BASE_4B, POSTCARD
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -158,3 +158,23 @@ def test_one_reference_too_many_says_what_to_do() -> None:
 def test_wrong_references_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest):
         validate.asked({"prompt": "x"} | fields, POSTCARD)
+
+
+@pytest.mark.parametrize("value", [0.5, 11, "4", True, None, float("nan"), float("inf")])
+def test_a_guidance_that_makes_no_sense_is_refused(value: object) -> None:
+    with pytest.raises(InvalidRequest, match="guidance must be a number from 1 to 10"):
+        validate.asked({"guidance_scale": value}, KLEIN_BASE_4B)
+
+
+def test_guidance_is_for_weights_that_take_it() -> None:
+    base = validate.asked({"guidance_scale": 2.5}, KLEIN_BASE_4B).request
+    distilled = validate.asked({"guidance_scale": 2.5}, KLEIN_4B).request
+    assert (base.guidance_scale, distilled.guidance_scale) == (2.5, 1.0)
+
+
+def test_drafts_of_base_weights_take_fewer_steps() -> None:
+    made = validate.asked({}, KLEIN_BASE_4B)
+    assert made.request.steps == 50
+    assert {draft.steps for draft in made.drafts} == {KLEIN_BASE_4B.draft_steps}
+    few = validate.asked({"steps": 5}, KLEIN_BASE_4B)
+    assert {draft.steps for draft in few.drafts} == {5}

@@ -95,7 +95,8 @@ def bands(request: Request) -> Pixels:
     """Eight horizontal bands, shape (height, width, 3), coloured by all but the size."""
     images = [(looked_at.digest, looked_at.strength) for looked_at in request.references]
     more = f"{images}{request.mask}{request.keep_background}" if images else ""
-    key = f"{request.seed}\0{request.prompt}{more}".encode()
+    loras = "".join(f"\0{lora.name}{lora.scale}" for lora in request.loras if lora.scale)
+    key = f"{request.seed}\0{request.prompt}{more}{loras}".encode()
     colours = np.frombuffer(hashlib.sha256(key).digest()[:24], dtype=np.uint8).reshape(8, 3)
     rows = np.arange(request.height) * 8 // request.height
     return np.ascontiguousarray(np.broadcast_to(colours[rows][:, None, :], shape(request)))

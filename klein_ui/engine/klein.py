@@ -1,8 +1,6 @@
 """Renders with the components of one klein pipeline, equal to its `__call__`."""
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +9,20 @@ from diffusers import Flux2KleinKVPipeline
 from torch import Tensor
 
 from klein_ui.cache import ByteLRU, CacheStats
-from klein_ui.contract import Frame, Hooks, Origin, Pictures, Pixels, Request, Stage, Timings
+from klein_ui.contract import (
+    Frame,
+    Hooks,
+    InvalidLora,
+    LoraFile,
+    Loras,
+    Origin,
+    Pictures,
+    Pixels,
+    Request,
+    Stage,
+    Timings,
+)
+from klein_ui.engine.adapters import Adapters
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.denoise import denoise
 from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys
@@ -19,15 +30,24 @@ from klein_ui.engine.noise import NoiseField
 from klein_ui.engine.references import References
 from klein_ui.engine.region import Region, Regions
 from klein_ui.engine.schedule import Plan, Plans
+from klein_ui.engine.stopwatch import Stopwatch
 from klein_ui.engine.text import PromptEmbeds, PromptEncoder
-from klein_ui.engine.velocity import Forward, JointVelocity, PlainVelocity, Velocity
+from klein_ui.engine.velocity import (
+    Forward,
+    GuidedVelocity,
+    JointVelocity,
+    PlainVelocity,
+    Velocity,
+)
 from klein_ui.models import GRID_PX, ModelRow
 
 # Of the memory for caches: most to finished frames, which cost the most to make again.
-FRAMES_SHARE, PROMPTS_SHARE, NOISE_SHARE = 0.4, 0.2, 0.2
-REFERENCES_SHARE, FITTED_SHARE = 0.1, 0.1
+FRAMES_SHARE, PROMPTS_SHARE, NOISE_SHARE = 0.3, 0.2, 0.15
+REFERENCES_SHARE, FITTED_SHARE, LORAS_SHARE = 0.1, 0.1, 0.15
 # Of all of it, where the weights are trained for keys and values that stay: these are large.
 KEYS_SHARE = 0.5
+
+FrameKey = tuple[Request, tuple[LoraFile, ...]]
 
 CUT = "The end of the prompt is beyond what this model reads; shorten it."
 
@@ -58,21 +78,28 @@ class KleinEngine:
         cache_bytes: int,
         pictures: Pictures,
         spare_bytes: int = 0,
+        loras: Loras | None = None,
+        *,
+        trims_text: bool = False,
     ) -> None:
         """Caches take `cache_bytes` in all; the keys and values of references, where the weights
-        are trained for them to stay, may take `spare_bytes` of the device where that is more."""
+        are trained for them to stay, may take `spare_bytes` of the device where that is more.
+        The LoRAs that were used last are beside the weights and no cache."""
         self._pipeline = pipeline
         self._origin = origin
         keeps_keys = isinstance(pipeline, Flux2KleinKVPipeline)
         keys_bytes = int(cache_bytes * KEYS_SHARE) if keeps_keys else 0
         rest = cache_bytes - keys_bytes
-        self._frames: ByteLRU[Request, Frame] = ByteLRU(int(rest * FRAMES_SHARE))
-        self._prompts = PromptEncoder(pipeline, row, int(rest * PROMPTS_SHARE))
+        self._frames: ByteLRU[FrameKey, Frame] = ByteLRU(int(rest * FRAMES_SHARE))
+        self._prompts = PromptEncoder(
+            pipeline, row, int(rest * PROMPTS_SHARE), trims_text=trims_text
+        )
         channels = int(pipeline.transformer.config.in_channels)
         self._noise = NoiseField(channels, int(rest * NOISE_SHARE))
         revision = origin.revision
         self._references = References(pipeline, pictures, revision, int(rest * REFERENCES_SHARE))
         self._regions = Regions(pictures, self._references, int(rest * FITTED_SHARE))
+        self._adapters = Adapters(pipeline.transformer, loras, int(rest * LORAS_SHARE))
         self._keys: ReferenceKeys | None = None
         if keeps_keys:
             keys_bytes = max(keys_bytes, spare_bytes)
@@ -96,6 +123,11 @@ class KleinEngine:
         return self._references.encoded
 
     @property
+    def loras_read(self) -> int:
+        """How many files of LoRAs were read."""
+        return self._adapters.files_read
+
+    @property
     def keys_extracted(self) -> int:
         """How often keys and values of references were computed; KV-trained weights only."""
         return 0 if self._keys is None else self._keys.extracted
@@ -108,23 +140,29 @@ class KleinEngine:
             "noise": self._noise.stats(),
             "references": self._references.stats(),
             "fitted": self._regions.stats(),
+            "loras": self._adapters.stats(),
         }
         return stats if self._keys is None else {**stats, "keys": self._keys.stats()}
 
     def has(self, request: Request) -> bool:
         """Whether the frame of `request` is cached."""
-        return request in self._frames
+        try:
+            return self._key(request) in self._frames
+        except InvalidLora:
+            return False
 
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         """The frame of `request`, from the cache or made now. See `contract.Engine`.
 
-        Raises `InvalidPicture` where a reference or mask is gone; the next render goes on.
+        Raises `InvalidPicture` where a reference or mask is gone, and `InvalidLora` where a LoRA is
+        gone or of no use; the next render goes on.
         """
-        cached = self._frames.get(request)
+        key = self._key(request)
+        cached = self._frames.get(key)
         if cached is not None:
             return replace(cached, stage=stage, timings=Timings(cached=True))
         frame = self._make(request, stage, hooks)
-        self._frames.put(request, frame, frame.pixels.nbytes)
+        self._frames.put(key, frame, frame.pixels.nbytes)
         return frame
 
     def warm_up(self, request: Request) -> None:
@@ -133,20 +171,26 @@ class KleinEngine:
 
     def close(self) -> None:
         """Let go of weights and caches."""
-        for cache in (self._frames, self._references, self._regions, self._keys):
+        caches = (self._frames, self._references, self._regions, self._adapters, self._keys)
+        for cache in caches:
             if cache is not None:
                 cache.clear()
         self._pipeline = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
+    def _key(self, request: Request) -> FrameKey:
+        """The request names its LoRAs, and the files of these names may change."""
+        return request, self._adapters.files(request.loras)
+
     @torch.inference_mode()
     def _make(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
-        watch = _Stopwatch()
+        watch = Stopwatch(self._pipeline._execution_device)
         with watch.part("encode"):
             prompt = self._prompts.encode(request.prompt)
+            without = self._prompts.encode("") if self._is_guided(request) else None
         with watch.part("images"):
-            job = self._prepared(request, prompt)
+            job = self._prepared(request, prompt, without)
 
         def preview(latents: Tensor, velocity: Tensor) -> None:
             if hooks.preview is not None and job.plan.steps > 1:
@@ -160,13 +204,25 @@ class KleinEngine:
             pixels = self._finished(latents, job)
         return self._frame(job, stage, pixels, watch.timings())
 
-    def _prepared(self, request: Request, prompt: PromptEmbeds) -> _Job:
+    def _is_guided(self, request: Request) -> bool:
+        """Distilled weights have the guidance in them, and the stock pipeline ignores the scale."""
+        return request.guidance_scale > 1 and not self._pipeline.config.is_distilled
+
+    def _prepared(
+        self, request: Request, prompt: PromptEmbeds, without: PromptEmbeds | None = None
+    ) -> _Job:
+        """`without` are the embeddings of the empty prompt where the render is guided."""
+        self._adapters.use(request.loras)
         plan = self._plans.plan(request.height // GRID_PX, request.width // GRID_PX, request.steps)
         field = self._noise.latents(request.seed, plan.rows, plan.columns)
         field = field.to(prompt.embeds.device, prompt.embeds.dtype)
         noise = self._pipeline._pack_latents(field)
         region = self._regions.of(request, noise)
-        velocity = self._velocity(placed(request, self._references), prompt, plan)
+        looked_at = placed(request, self._references)
+        velocity = self._velocity(looked_at, prompt, plan)
+        if without is not None:
+            unprompted = self._velocity(looked_at, without, plan)
+            velocity = GuidedVelocity(velocity, unprompted, request.guidance_scale)
         return _Job(request, prompt, plan, noise, velocity, region)
 
     def _velocity(self, looked_at: Sequence[Placed], prompt: PromptEmbeds, plan: Plan) -> Velocity:
@@ -176,14 +232,14 @@ class KleinEngine:
         if not looked_at:
             return PlainVelocity(forward)
         if self._keys is not None:
-            return KeptVelocity(forward, self._keys.of(looked_at))
+            return KeptVelocity(forward, self._keys.of(looked_at, self._adapters.in_use))
         before = prompt.embeds.shape[1] + plan.rows * plan.columns
         bias = attention(looked_at, before, transformer.dtype)
         return JointVelocity(forward, in_a_row(looked_at), bias)
 
     def _preview(self, job: _Job, latents: Tensor, velocity: Tensor) -> Frame:
         """What the first step thinks the picture is: x0 = x - sigma * velocity."""
-        watch = _Stopwatch()
+        watch = Stopwatch(self._pipeline._execution_device)
         with watch.part("decode"):
             guess = latents.float() - job.plan.sigmas[0] * velocity
             clean = job.held(guess.to(latents.dtype), job.plan.sigmas[-1])
@@ -213,25 +269,6 @@ class KleinEngine:
         partly = any(0 < one.strength < 1 for one in job.request.references)
         if partly and self._keys is not None:
             notes.append(WHOLE_OR_NOT)
-        return Frame(job.request, stage, pixels, timings, self._origin, tuple(notes))
-
-
-class _Stopwatch:
-    """Seconds spent in the parts of one render."""
-
-    def __init__(self) -> None:
-        self._parts_s: dict[str, float] = {}
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self._parts_s[name] = time.perf_counter() - started
-
-    def timings(self) -> Timings:
-        return Timings(
-            encode_s=self._parts_s.get("encode", 0.0),
-            images_s=self._parts_s.get("images", 0.0),
-            denoise_s=self._parts_s.get("denoise", 0.0),
-            decode_s=self._parts_s.get("decode", 0.0),
-        )
+        digests = tuple(digest for digest, _ in self._adapters.in_use)
+        origin = replace(self._origin, loras=digests) if digests else self._origin
+        return Frame(job.request, stage, pixels, timings, origin, tuple(notes))

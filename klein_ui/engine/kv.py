@@ -20,16 +20,17 @@ from diffusers.models.transformers.transformer_flux2 import Flux2KVCache
 from torch import Tensor
 
 from klein_ui.cache import ByteLRU, CacheStats
+from klein_ui.engine.adapters import InUse
 from klein_ui.engine.attention import Placed, in_a_row
 from klein_ui.engine.velocity import Forward
 
 WHOLE_OR_NOT = "This model uses an image whole or not at all; set its strength to 0 or 100 %."
 
-Key = tuple[str, tuple[tuple[str, int, int], ...]]
+Key = tuple[str, InUse, tuple[tuple[str, int, int], ...]]
 
 
 class ReferenceKeys:
-    """The keys and values of ordered references, by revision, digests, areas and slots."""
+    """The keys and values of ordered references, by revision, LoRAs, digests, areas and slots."""
 
     def __init__(self, transformer: Any, revision: str, max_bytes: int) -> None:
         self._transformer = transformer
@@ -37,9 +38,13 @@ class ReferenceKeys:
         self._cache: ByteLRU[Key, Flux2KVCache] = ByteLRU(max_bytes)
         self.extracted = 0
 
-    def of(self, looked_at: Sequence[Placed]) -> Flux2KVCache:
-        """The keys and values of the references in their order; never to be changed or cleared."""
-        key = (self._revision, tuple((one.digest, one.area, one.slot) for one in looked_at))
+    def of(self, looked_at: Sequence[Placed], loras: InUse = ()) -> Flux2KVCache:
+        """The keys and values of the references in their order; never to be changed or cleared.
+
+        `loras` are those that the transformer has now.
+        """
+        slots = tuple((one.digest, one.area, one.slot) for one in looked_at)
+        key = (self._revision, loras, slots)
         kept = self._cache.get(key)
         if kept is None:
             kept = self._extract(looked_at)

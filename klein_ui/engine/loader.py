@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +15,12 @@ import transformers
 from diffusers import Flux2KleinKVPipeline, Flux2KleinPipeline
 
 from klein_ui import models
-from klein_ui.contract import EngineFailed, Origin, Pictures, Progress
+from klein_ui.contract import EngineFailed, Loras, Origin, Pictures, Progress
 from klein_ui.engine.device import Device, choose
-from klein_ui.engine.download import fetch
+from klein_ui.engine.download import fetch, fetch_index
 from klein_ui.engine.klein import KleinEngine
+from klein_ui.engine.place import Placed, loadable, place
+from klein_ui.engine.recipes import AUTO, ladder
 from klein_ui.engine.text_encoder import open_text_encoder
 from klein_ui.models import ModelRow
 
@@ -27,8 +30,8 @@ PIPELINES: dict[str, Any] = {
     made.__name__: made for made in (Flux2KleinPipeline, Flux2KleinKVPipeline)
 }
 
-# Room to work beside the weights; with less, the components take turns on the device.
-ROOM_BYTES = 5 * 2**30
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
 # Of what the weights leave free; the rest is for the work itself and for other programs.
 SPARE_SHARE = 0.5
 HASH_WHOLE_BYTES = 256 * 2**20
@@ -36,40 +39,66 @@ HASH_WHOLE_BYTES = 256 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which weights run where."""
+    """Which weights run where, and how they are to be held there: a key of `recipes.ladder`.
+
+    `trims_text` gives up the padding of prompts, see `text.PromptEncoder`.
+    """
 
     row: ModelRow
     device: Device
+    memory: str = AUTO
+    trims_text: bool = False
 
 
-def resolve(model: str, device: str, revision: str | None) -> Choice:
+def resolve(model: str, device: str, revision: str | None, memory: str = AUTO) -> Choice:
     """The row and device for what the settings say; "auto" is klein on CUDA, else postcard.
 
-    Raises `EngineFailed` for a name, folder or device that is not there.
+    Raises `EngineFailed` for a name, folder or device that is not there, and for a `memory` that
+    the device cannot do.
     """
     chosen = choose(device)
+    ladder(chosen.name, memory)
     if model == "auto":
         row = models.KLEIN_4B if chosen.name == "cuda" else models.POSTCARD
     elif model in models.names():
         row = models.get(model)
     elif Path(model).is_dir():
         row = models.from_folder(Path(model))
+    elif HUB_ID.fullmatch(model):
+        at = revision or "main"
+        row = models.from_hub(model, at, fetch_index(model, at))
     else:
         raise EngineFailed(
-            f"There is no model or folder “{model}”; "
-            f"choose {', '.join(models.names())}, or the folder of a saved pipeline."
+            f"There is no model or folder “{model}”; choose {', '.join(models.names())}, "
+            "the folder of a saved pipeline, or a hub id such as somebody/their-model."
         )
-    return Choice(replace(row, revision=revision) if revision else row, chosen)
+    return Choice(replace(row, revision=revision) if revision else row, chosen, memory)
 
 
-def load(choice: Choice, cache_bytes: int, report: Report, pictures: Pictures) -> KleinEngine:
+def load(
+    choice: Choice,
+    cache_bytes: int,
+    report: Report,
+    pictures: Pictures,
+    loras: Loras | None = None,
+) -> KleinEngine:
     """Download if need be, then load onto the device. Raises `EngineFailed`.
 
-    `pictures` is where the engine finds the references of its requests.
+    `pictures` and `loras` are where the engine finds the references and LoRAs of its requests.
     """
     pipeline, made_by = open_pipeline(choice, report)
-    spare = _spare_bytes(pipeline)
-    return KleinEngine(pipeline, choice.row, made_by, cache_bytes, pictures, spare)
+    if choice.trims_text:
+        made_by = replace(made_by, path=f"{made_by.path}, trimmed text")
+    return KleinEngine(
+        pipeline,
+        choice.row,
+        made_by,
+        cache_bytes,
+        pictures,
+        _spare_bytes(pipeline),
+        loras,
+        trims_text=choice.trims_text,
+    )
 
 
 def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
@@ -78,9 +107,12 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     _silence_bars()
     if device.name == "cpu" and row.built_in:
         _leave_cores()
+    if row.restriction:
+        report(Progress("licence", f"{row.title}: {row.licence} licence. {row.restriction}"))
     folder = fetch(row, report)
     report(Progress("loading", f"Loading {row.title}…"))
     try:
+        device = loadable(device, folder)
         pipeline = _class_of(folder).from_pretrained(
             folder,
             text_encoder=open_text_encoder(
@@ -98,8 +130,7 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
             f"remove “{folder}” and get them again."
         ) from error
     pipeline.set_progress_bar_config(disable=True)
-    _place(pipeline, device, row)
-    return pipeline, origin(folder, device)
+    return pipeline, origin(folder, place(pipeline, row, device, choice.memory, report))
 
 
 def _class_of(folder: Path) -> Any:
@@ -113,13 +144,14 @@ def _class_of(folder: Path) -> Any:
     return PIPELINES[name]
 
 
-def origin(folder: Path, device: Device) -> Origin:
-    """What the frames of these weights on this device and build record."""
+def origin(folder: Path, placed: Placed) -> Origin:
+    """What the frames of these weights, held like this by this build, record."""
     return Origin(
         revision=fingerprint(folder),
-        device=device.hardware,
-        dtype=str(device.dtype).removeprefix("torch."),
+        device=placed.device.hardware,
+        dtype=str(placed.device.dtype).removeprefix("torch."),
         build=f"torch {torch.__version__}, diffusers {diffusers.__version__}",
+        path=placed.path,
     )
 
 
@@ -151,25 +183,6 @@ def _silence_bars() -> None:
     """The page shows the progress; bars in the terminal say it again, for each component."""
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-
-
-def _place(pipeline: Any, device: Device, row: ModelRow) -> None:
-    try:
-        if device.name == "cuda" and torch.cuda.mem_get_info()[0] < _weights(pipeline) + ROOM_BYTES:
-            pipeline.enable_model_cpu_offload()
-        else:
-            pipeline.to(device.name)
-    except torch.OutOfMemoryError as error:
-        raise EngineFailed(
-            f"{row.title} does not fit into the memory of {device.hardware}; "
-            "close other programs, or start with --model postcard."
-        ) from error
-
-
-def _weights(pipeline: Any) -> int:
-    """Bytes of all weights of `pipeline`."""
-    modules = (pipeline.text_encoder, pipeline.transformer, pipeline.vae)
-    return sum(weight.nbytes for module in modules for weight in module.parameters())
 
 
 def _spare_bytes(pipeline: Any) -> int:

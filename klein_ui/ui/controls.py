@@ -16,7 +16,7 @@ STYLES = ("flat", "line drawing", "pixel art", "neon", "watercolour", "monochrom
 MORE_STYLES = ("photograph", "oil painting", "isometric", "paper cut")
 """Words for the models that know more."""
 
-TELL_SETTINGS = "(...values) => {{ window.kleinLive.settings({desk}, values); }}"
+TELL_SETTINGS = "(...values) => {{ window.kleinLive.settings({desk}, {names}, values); }}"
 
 
 def place_chips(desk: str, row: ModelRow) -> None:
@@ -41,17 +41,17 @@ def place_settings(desk: str, row: ModelRow, *, follows_image: bool = False) -> 
         widgets = _settings(desk, row, follows_image)
     gr.on(
         # Events are attributes that gradio makes at run time.
-        [getattr(widget, "change") for widget in widgets],  # noqa: B009
+        [getattr(widget, "change") for widget in widgets.values()],  # noqa: B009
         fn=None,
-        inputs=widgets,
-        js=TELL_SETTINGS.format(desk=json.dumps(desk)),
+        inputs=list(widgets.values()),
+        js=TELL_SETTINGS.format(desk=json.dumps(desk), names=json.dumps(list(widgets))),
         show_progress="hidden",
         api_visibility="private",
     )
 
 
-def _settings(desk: str, row: ModelRow, follows_image: bool) -> list[gr.components.Component]:
-    """The widgets, in the order that `settings.js` reads their values."""
+def _settings(desk: str, row: ModelRow, follows_image: bool) -> dict[str, gr.components.Component]:
+    """The widgets by the names under which `settings.js` reads their values."""
     with gr.Row(**named(desk, "seed-row")):
         seed = gr.Number(
             label="Seed",
@@ -85,12 +85,27 @@ def _settings(desk: str, row: ModelRow, follows_image: bool) -> list[gr.componen
     steps = gr.Slider(
         1, row.max_steps, value=row.steps, step=1, label="Steps", **named(desk, "steps")
     )
-    widgets: list[gr.components.Component] = [seed, keep, aspect, side, draft, steps]
+    widgets: dict[str, gr.components.Component] = {
+        "seed": seed,
+        "keep": keep,
+        "aspect": aspect,
+        "side": side,
+        "draft": draft,
+        "steps": steps,
+    }
+    if row.is_guided:
+        widgets["guidance_scale"] = gr.Slider(
+            1,
+            row.max_guidance_scale,
+            value=row.guidance_scale,
+            step=0.5,
+            label="Guidance: how closely to follow the prompt",
+            **named(desk, "guidance"),
+        )
     if follows_image:
-        small = gr.Checkbox(
+        widgets["small"] = gr.Checkbox(
             label="Small images while typing", value=True, container=False, **named(desk, "small")
         )
-        widgets.append(small)
     return widgets
 
 

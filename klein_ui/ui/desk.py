@@ -56,7 +56,7 @@ def named(desk: str, part: str) -> Named:
 
 def place_stage(desk: str, row: ModelRow, hint: str, layers: str = "") -> None:
     """The picture with its status line; `layers` is markup that lies on the picture."""
-    about = escape(row.about) if row.built_in else ""
+    about = escape(row.about if row.built_in else row.restriction)
     gr.HTML(
         STAGE.format(about=about, hint=escape(hint), layers=layers),
         apply_default_css=False,

@@ -1,7 +1,8 @@
 """What travels between page and server, the same over the WebSocket and over Gradio events.
 
 Up, JSON text: `{"type": "request", "seq", "prompt", "seed", "width", "height", "draft", "steps"}`,
-with what the Edit tab adds (`references`, `roles`, `small_references`, `mask`, `keep_background`);
+with `guidance_scale` where the weights take one, and with what the Edit tab adds (`references`,
+`roles`, `small_references`, `mask`, `keep_background`);
 and `{"type": "clear", "seq"}` when the prompt was emptied and no picture is wanted.
 
 Down, JSON text:

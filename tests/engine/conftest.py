@@ -1,5 +1,7 @@
 """Small, randomly initialised klein pipelines, saved locally as the hub would hold them."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,4 +23,15 @@ def small_kv_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same for KV-trained weights."""
     folder = tmp_path_factory.mktemp("models") / "small-kv"
     small_models.save(folder, Flux2KleinKVPipeline, small_models.TINY)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_base_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small pipeline as weights that are not distilled, so that they take guidance."""
+    folder = tmp_path_factory.mktemp("models") / "small-base"
+    shutil.copytree(small_model, folder)
+    index = folder / "model_index.json"
+    said = json.loads(index.read_text(encoding="utf-8"))
+    index.write_text(json.dumps({**said, "is_distilled": False}), encoding="utf-8")
     return folder

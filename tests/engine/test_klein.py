@@ -176,3 +176,17 @@ def test_the_caches_stay_within_their_bytes(row: models.ModelRow) -> None:
         render(engine, request(row, seed=seed))
     held = sum(stats.held_bytes for stats in engine.cache_stats().values())
     assert held <= 64 * 1024
+
+
+def test_a_trimmed_prompt_keeps_what_was_typed_and_drops_the_padding(
+    small_model: Path, row: models.ModelRow
+) -> None:
+    choice = loader.Choice(row, choose("cpu"), trims_text=True)
+    trimmed = loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
+    whole = loader.load(replace(choice, trims_text=False), CACHE_BYTES, lambda p: None, Album())
+    short, full = trimmed._prompts.encode("a red sun"), whole._prompts.encode("a red sun")
+    assert (short.embeds.shape[1], full.embeds.shape[1]) == (32, row.max_sequence_length)
+    assert torch.allclose(short.embeds, full.embeds[:, :32], atol=1e-6)
+    assert trimmed._prompts.encode("x" * 300).embeds.shape[1] == row.max_sequence_length
+    assert render(trimmed, request(row)).shape == (64, 64, 3)
+    assert trimmed.origin.path == "eager, trimmed text"

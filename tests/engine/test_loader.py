@@ -10,7 +10,6 @@ from klein_ui import models
 from klein_ui.bench.photos import Album
 from klein_ui.contract import EngineFailed, Hooks, Progress, Request, Stage
 from klein_ui.engine import download, loader
-from klein_ui.engine.device import Device
 from klein_ui.engine.klein import KleinEngine
 
 
@@ -39,16 +38,55 @@ def test_a_device_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> 
         loader.resolve("postcard", "cuda", None)
 
 
+def test_a_way_to_hold_weights_that_a_device_cannot_do_says_so() -> None:
+    with pytest.raises(EngineFailed, match="choose one of auto, resident, fp8"):
+        loader.resolve("postcard", "cpu", None, "offload")
+
+
 def test_a_model_that_is_not_there_says_so() -> None:
     with pytest.raises(EngineFailed, match="no model or folder “nothing”"):
         loader.resolve("nothing", "cpu", None)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub, and no network."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_a_pipeline_from_the_hub_loads_by_its_id(hub: Path, small_base_model: Path) -> None:
+    kept = hub / "models--somebody--their-model"
+    shutil.copytree(small_base_model, kept / "snapshots" / "abc123")
+    kept.joinpath("refs").mkdir()
+    kept.joinpath("refs", "main").write_text("abc123")
+    choice = loader.resolve("somebody/their-model", "cpu", None)
+    assert (choice.row.name, choice.row.revision) == ("somebody/their-model", "main")
+    assert (choice.row.is_guided, choice.row.max_side) == (True, 512)
+    engine = loader.load(choice, 2**20, lambda progress: None, Album())
+    assert engine.origin.revision == "abc123"
+
+
+def test_a_hub_id_that_cannot_be_reached_says_so(hub: Path) -> None:
+    with pytest.raises(EngineFailed, match="not on this machine and the hub cannot be reached"):
+        loader.resolve("somebody/their-model", "cpu", None)
+
+
+def test_a_licence_with_limits_is_told_before_anything_is_fetched(hub: Path) -> None:
+    reports: list[Progress] = []
+    choice = loader.resolve("klein-9b", "cpu", None)
+    with pytest.raises(EngineFailed, match="hub cannot be reached"):
+        loader.load(choice, 2**20, reports.append, Album())
+    assert "no commercial use" in reports[0].sentence
 
 
 def test_a_saved_pipeline_loads_and_reports(small_model: Path) -> None:
     reports: list[Progress] = []
     choice = loader.resolve(str(small_model), "cpu", None)
     engine = loader.load(choice, 2**20, reports.append, Album())
-    assert [report.phase for report in reports] == ["loading"]
+    assert [report.phase for report in reports] == ["loading", "placing"]
+    assert reports[-1].sentence.endswith("it runs on the CPU in float32.")
     assert engine.origin.dtype == "float32"
     assert engine.origin.revision == loader.fingerprint(small_model)
     request = Request("x", 0, 64, 64, 1, 1.0, choice.row.name)
@@ -73,7 +111,7 @@ def test_a_damaged_index_says_what_to_do(small_model: Path, tmp_path: Path, text
     broken = tmp_path / "broken"
     shutil.copytree(small_model, broken)
     (broken / "model_index.json").write_text(text)
-    with pytest.raises(EngineFailed, match="incomplete or damaged"):
+    with pytest.raises(EngineFailed, match=r"incomplete or damaged|get the model again"):
         load(broken)
 
 
@@ -89,25 +127,6 @@ def test_the_kv_weights_are_in_the_registry_and_never_a_default(
         "klein-4b",
         "postcard",
     }
-
-
-@pytest.mark.parametrize(("short_bytes", "offloaded"), [(0, False), (1, True)])
-def test_components_take_turns_where_the_memory_is_too_small_for_all(
-    small_model: Path, monkeypatch: pytest.MonkeyPatch, short_bytes: int, offloaded: bool
-) -> None:
-    pipeline, _ = loader.open_pipeline(
-        loader.resolve(str(small_model), "cpu", None), lambda progress: None
-    )
-    free = loader._weights(pipeline) + loader.ROOM_BYTES - short_bytes
-    asked: list[str] = []
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, free))
-    monkeypatch.setattr(pipeline, "enable_model_cpu_offload", lambda: asked.append("offload"))
-    monkeypatch.setattr(pipeline, "to", asked.append)
-    row = models.from_folder(small_model)
-    loader._place(pipeline, Device("cuda", torch.bfloat16), row)
-    assert asked == ["offload" if offloaded else "cuda"]
-    # Its weights are still in main memory: nothing of a GPU may be taken.
-    assert loader._spare_bytes(pipeline) == 0
 
 
 def test_damaged_files_say_what_to_do(small_model: Path, tmp_path: Path) -> None:

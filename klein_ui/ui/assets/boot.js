@@ -26,7 +26,10 @@ function joinLane() {
 
 window.kleinLive = {
   /** Called by the widgets' events, with the beginning of the desk's ids and all their values. */
-  settings: (desk, values) => app?.desks[desk]?.settings.fromWidgets(values),
+  settings(desk, names, values) {
+    const said = Object.fromEntries(names.map((name, index) => [name, values[index]]));
+    app?.desks[desk]?.settings.fromWidgets(said);
+  },
   /** Called when the hidden component of the fallback is on the page. */
   lane(...part) {
     lanePart = part;

@@ -49,19 +49,13 @@ function createSettings(root, config, imageShape, onChange) {
   return {
     values: () => values,
     isLocked: () => locked,
-    /** What the widgets say; a field being emptied keeps its last value. */
-    fromWidgets([seed, keep, ratio, longer, draft, steps, small]) {
+    /** What the widgets say, by name; a field being emptied keeps its last value. */
+    fromWidgets({ keep, aspect: ratio, side: longer, draft, ...numbers }) {
       locked = keep;
       aspect = ratio;
       side = Number(longer);
-      const more = small === undefined ? {} : { small };
-      put({
-        seed: seed ?? values.seed,
-        draft: Number(draft),
-        steps: steps ?? values.steps,
-        ...more,
-        ...size(),
-      });
+      const given = Object.entries(numbers).filter(([, value]) => value !== null);
+      put({ ...Object.fromEntries(given), draft: Number(draft), ...size() });
     },
     /** The image that the aspect may follow is another one; the caller is about to ask. */
     reshape() {

@@ -17,8 +17,8 @@ function unpackEvent({ data, ...header }) {
 }
 
 /** The request message for `prompt` with the settings of the moment and what a tab adds. */
-function requestMessage(seq, prompt, { seed, width, height, draft, steps }, more) {
-  return { type: "request", seq, prompt, seed, width, height, draft, steps, ...more };
+function requestMessage(seq, prompt, { small, ...settings }, more) {
+  return { type: "request", seq, prompt, ...settings, ...more };
 }
 
 /** Addresses under the page's own root, whatever proxy stands in front. */

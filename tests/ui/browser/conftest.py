@@ -57,8 +57,11 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
     at the end."""
     closers: list[Callable[[], object]] = []
 
-    def start(engine: Any, load: Callable[..., Any] | None = None) -> Site:
-        row = models.get("postcard")
+    def start(
+        engine: Any,
+        load: Callable[..., Any] | None = None,
+        row: models.ModelRow = models.POSTCARD,
+    ) -> Site:
         folder = str(tmp_path_factory.mktemp("data"))
         chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder], {})
         asked = validate.asked({}, row)

@@ -1,9 +1,15 @@
 """The widgets: each changes the request, none needs the server to do so."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import expect
 
-from .tab import Tab
+from klein_ui import models
+from klein_ui.engine.fake import FakeEngine
+
+from .tab import Site, Tab
 
 
 def test_the_seed_field_asks_again(tab: Tab) -> None:
@@ -149,3 +155,21 @@ def test_neither_typing_nor_a_setting_makes_a_gradio_call(tab: Tab) -> None:
     tab.page.get_by_label("Seed", exact=True).fill("3")
     tab.settle()
     assert calls == []
+
+
+def test_base_weights_have_a_guidance_to_set(
+    serve: Callable[..., Site], open_tab: Callable[..., Tab]
+) -> None:
+    small = replace(models.KLEIN_BASE_4B, default_side=256, draft_side=128)
+    tab = open_tab(at=serve(FakeEngine(render_s=0.03), row=small))
+    tab.type("a lake")
+    tab.settle()
+    assert (tab.shown().steps, tab.shown().guidance_scale) == (50, 4.0)
+    tab.page.get_by_label("number input for Guidance").fill("7.5")
+    tab.page.keyboard.press("Enter")
+    tab.until(lambda: tab.shown().guidance_scale == 7.5)
+    tab.settle()
+
+
+def test_distilled_weights_have_none(tab: Tab) -> None:
+    expect(tab.page.get_by_text("Guidance: how closely")).to_have_count(0)
