@@ -12,13 +12,16 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Read when torch is imported: threads that spin while they wait stand still on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from klein_ui import pacing, settings, validate
-from klein_ui.contract import KleinError, Request
+from klein_ui import models, pacing, settings, validate
+from klein_ui.contract import KleinError
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import loader
+from klein_ui.loading import Source
 from klein_ui.loras import LoraShelf
+from klein_ui.models import ModelRow
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
+from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 
@@ -33,22 +36,30 @@ def services_for(chosen: settings.Settings) -> Services:
         loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
         trims_text=chosen.trim_text,
     )
-    asked = validate.asked({}, choice.row)
-    warm_up: tuple[Request, ...] = (*asked.drafts[:1], asked.request)
     pictures = PictureStore(
         chosen.data_dir / "pictures", PICTURES_DISK_BYTES, PICTURES_MEMORY_BYTES
     )
     loras = LoraShelf(chosen.data_dir / "loras")
+
+    def source(row: ModelRow) -> Source:
+        of_row = replace(choice, row=row)
+        asked = validate.asked({}, row)
+        return Source(
+            row,
+            lambda report: loader.load(of_row, chosen.cache_mb * 2**20, report, pictures, loras),
+            (*asked.drafts[:1], asked.request),
+        )
+
+    choices = Choices(tuple(map(source, models.offered(choice.row))))
     dispatcher = Dispatcher(
-        load=lambda report: loader.load(choice, chosen.cache_mb * 2**20, report, pictures, loras),
-        warm_up=lambda: warm_up,
+        choices.named(choice.row.name),
         settings=pacing.PacingSettings(
             settle_s=chosen.settle_ms / 1000,
             grace_s=chosen.grace_ms / 1000,
             staleness_s=chosen.staleness_ms / 1000,
         ),
     )
-    return Services(choice.row, dispatcher, chosen, Shelf(SHELF_BYTES), pictures)
+    return Services(choices, dispatcher, chosen, Shelf(SHELF_BYTES), pictures)
 
 
 def main(argv: list[str]) -> int:

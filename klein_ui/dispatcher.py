@@ -26,12 +26,12 @@ from klein_ui.contract import (
     Stage,
     Superseded,
 )
+from klein_ui.loading import Clock, Loading, Source, Switched, sentence_of
+from klein_ui.models import ModelRow
 
 log = logging.getLogger(__name__)
 
-LOAD_RETRY_S = 10.0
 MAX_SESSIONS = 256
-READY = Progress("ready", "Ready.", 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,8 @@ class Failed:
     sentence: str
 
 
-Event = Shown | Failed | Progress
+Event = Shown | Failed | Progress | Switched
 Listener = Callable[[Event], None]
-Load = Callable[[Callable[[Progress], None]], Engine]
-Clock = Callable[[], float]
 
 
 @dataclass(slots=True)
@@ -86,29 +84,25 @@ class Stats:
 class Dispatcher:
     """Runs one engine for any number of sessions.
 
-    `load` makes the engine, on the dispatcher's own thread, and reports its progress. Listeners
-    are called on that thread and must not block.
+    Engines are loaded on the dispatcher's own thread. Listeners are called on that thread and
+    must not block.
     """
 
     def __init__(
         self,
-        load: Load,
-        warm_up: Callable[[], tuple[Request, ...]],
+        first: Source,
         settings: pacing.PacingSettings,
         clock: Clock = time.monotonic,
     ) -> None:
-        self._load = load
-        self._warm_up = warm_up
+        self._loading = Loading(first, self._report, clock)
         self._settings = settings
         self._clock = clock
         self._changed = Condition()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._job: _Job | None = None
         self._costs = pacing.Costs()
-        self._engine: Engine | None = None
         self._progress = Progress("starting", "Starting…")
-        self._load_failed_at: float | None = None
-        self._loads = self._renders = self._superseded = 0
+        self._renders = self._superseded = 0
         self._stopping = False
         self._one_off = itertools.count()
         self._thread = Thread(target=self._work, name="engine", daemon=True)
@@ -124,10 +118,21 @@ class Dispatcher:
         """
         with self._changed:
             self._stopping = True
+            self._loading.stop()
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def switch(self, source: Source) -> None:
+        """Have another model for everybody: what runs stops within a step, and `source` takes the
+        place of the engine. Every listener is told how far that is, and how it ended.
+
+        When it fails, the model before is loaded again. Of two switches the last one wins.
+        """
+        with self._changed:
+            self._loading.want(source)
+            self._changed.notify_all()
 
     def open(self, name: str, listener: Listener) -> None:
         """Begin the session `name`; its listener is told at once where the loading stands."""
@@ -190,6 +195,11 @@ class Dispatcher:
         return future
 
     @property
+    def row(self) -> ModelRow:
+        """The model that requests must be for; another one from the moment it is there."""
+        return self._loading.row
+
+    @property
     def progress(self) -> Progress:
         """Where the loading stands."""
         with self._changed:
@@ -198,62 +208,48 @@ class Dispatcher:
     def stats(self) -> Stats:
         """Counts at this moment."""
         with self._changed:
-            return Stats(self._loads, len(self._sessions), self._renders, self._superseded)
+            return Stats(self._loading.loads, len(self._sessions), self._renders, self._superseded)
 
     # Everything below runs on the dispatcher's own thread.
 
     def _work(self) -> None:
         while not self._stopping:
-            if self._engine is None:
-                self._try_load()
-            if self._engine is None:
+            if self._loading.engine is None or self._loading.is_wanted():
+                self._bring()
+            engine = self._loading.engine
+            if engine is None:
                 self._wait_for_retry()
                 continue
-            job = self._next_job(self._engine)
+            job = self._next_job(engine)
             if job is not None:
-                self._perform(self._engine, job)
-        if self._engine is not None:
-            self._engine.close()
+                self._perform(engine, job)
+        self._loading.close()
 
-    def _try_load(self) -> None:
-        self._loads += 1
-        try:
-            engine = self._load(self._report)
-            for request in self._warm_up():
-                self._report(Progress("warming", "Warming up…"))
-                engine.warm_up(request)
-                started = self._clock()
-                engine.warm_up(request)
-                self._costs = self._costs.after(request, self._clock() - started)
-            self._report(READY)
-        except Exception as error:
-            if not self._stopping:
-                self._not_loaded(error)
-            return
-        self._engine = engine
+    def _bring(self) -> None:
+        switched = self._loading.bring()
+        with self._changed:
+            self._costs = self._loading.costs
+            listeners = [session.listener for session in self._sessions.values()]
+        if switched is not None:
+            for listener in listeners:
+                _tell(listener, switched)
 
-    def _not_loaded(self, error: Exception) -> None:
-        if not isinstance(error, KleinError):
-            log.error("the engine did not load", exc_info=error)
-        self._load_failed_at = self._clock()
-        with contextlib.suppress(_Stopping):
-            self._report(Progress("failed", _sentence(error, "The model could not be loaded")))
+    def _is_interrupted(self) -> bool:
+        return self._stopping or self._loading.is_wanted()
 
     def _wait_for_retry(self) -> None:
-        """After a failed load: tell whoever types, and try again at a key after a while."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._untold())
-            if self._stopping:
-                return
-            due = self._clock() - (self._load_failed_at or 0.0) >= LOAD_RETRY_S
-            if due:
-                return
-            untold = self._untold()
+        """After a failed load: tell whoever types, until a key comes late enough to try again."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_interrupted() or self._untold())
+                if self._is_interrupted() or self._loading.may_retry():
+                    return
+                untold = self._untold()
+                for session in untold:
+                    session.state = replace(session.state, reached=Stage.FINAL)
+                sentence = self._progress.sentence
             for session in untold:
-                session.state = replace(session.state, reached=Stage.FINAL)
-            sentence = self._progress.sentence
-        for session in untold:
-            _tell(session.listener, Failed(session.state.seq, sentence))
+                _tell(session.listener, Failed(session.state.seq, sentence))
 
     def _untold(self) -> list[_Session]:
         return [
@@ -269,13 +265,11 @@ class Dispatcher:
             self._progress = progress
             for session in self._sessions.values():
                 _tell(session.listener, progress)
-        if self._stopping:
-            raise _Stopping
 
     def _next_job(self, engine: Engine) -> _Job | None:
-        """Wait for something to render; None when stopping."""
+        """Wait for something to render; None when there is something else to do."""
         with self._changed:
-            while not self._stopping:
+            while not self._is_interrupted():
                 now = self._clock()
                 job, until = self._choose(engine, now)
                 if job is not None:
@@ -308,6 +302,7 @@ class Dispatcher:
             preview=(lambda frame: self._show_preview(job, frame)) if job.preview else None,
         )
         try:
+            self._check(job.running.request)
             frame = engine.render(job.running.request, job.running.stage, hooks)
         except Superseded:
             self._stopped(job)
@@ -319,10 +314,18 @@ class Dispatcher:
             with self._changed:
                 self._job = None
 
+    def _check(self, request: Request) -> None:
+        """What was asked before a switch was checked against the limits of another model."""
+        if request.model != self.row.name:
+            raise KleinError(
+                f"This picture was asked of {request.model}, and now {self.row.title} is there; "
+                "choose that model again, or type on."
+            )
+
     def _is_superseded(self, engine: Engine, name: str, steps_done: int) -> bool:
         with self._changed:
             session, job = self._sessions.get(name), self._job
-            if self._stopping or session is None or job is None:
+            if self._is_interrupted() or session is None or job is None:
                 return True
             return pacing.supersede(
                 session.state,
@@ -371,24 +374,12 @@ class Dispatcher:
             if session is None:
                 return
             session.state = pacing.gave_up(session.state, job.running)
-        _tell(
-            session.listener,
-            Failed(job.running.seq, _sentence(error, "The picture could not be made")),
-        )
-
-
-class _Stopping(Exception):
-    """Ends a loading in progress, from within its report of progress."""
+        sentence = sentence_of(error, "The picture could not be made")
+        _tell(session.listener, Failed(job.running.seq, sentence))
 
 
 def _running(seq: int, run: pacing.Run, now: float) -> pacing.Running:
     return pacing.Running(seq, run.request, run.stage, now, run.expected_s, run.settled)
-
-
-def _sentence(error: Exception, what: str) -> str:
-    if isinstance(error, KleinError):
-        return str(error)
-    return f"{what} ({type(error).__name__}); type on, and restart the app if it stays so."
 
 
 def _tell(listener: Listener, event: Event) -> None:

@@ -184,6 +184,14 @@ def names() -> tuple[str, ...]:
     return tuple(row.name for row in ROWS)
 
 
+def offered(own: ModelRow) -> tuple[ModelRow, ...]:
+    """What can be chosen where the app was started with `own`, which comes first where the
+    registry has no such name."""
+    if own.name not in names():
+        return (own, *ROWS)
+    return tuple(own if row.name == own.name else row for row in ROWS)
+
+
 def from_folder(folder: Path) -> ModelRow:
     """A row for a pipeline saved by `save_pretrained`, with klein's defaults, or those of its base
     model where the folder says that its weights are not distilled.

@@ -6,6 +6,7 @@ from queue import SimpleQueue
 from klein_ui import validate
 from klein_ui.contract import Asked, Progress
 from klein_ui.dispatcher import Event, Failed, Shown
+from klein_ui.loading import Switched
 from klein_ui.models import POSTCARD
 
 LONG_S = 10.0
@@ -51,6 +52,11 @@ class Ears:
 
     def failed(self) -> Failed:
         while not isinstance(event := self.heard.get(timeout=LONG_S), Failed):
+            continue
+        return event
+
+    def switched(self) -> Switched:
+        while not isinstance(event := self.heard.get(timeout=LONG_S), Switched):
             continue
         return event
 

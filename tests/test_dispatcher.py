@@ -8,6 +8,7 @@ import pytest
 from klein_ui.contract import KleinError, Stage
 from klein_ui.dispatcher import Dispatcher, Event, Failed
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.loading import Source
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
 
@@ -28,8 +29,7 @@ def start() -> Iterator[Start]:
         warm: bool = False,
     ) -> Dispatcher:
         dispatcher = Dispatcher(
-            load=lambda report: engine,
-            warm_up=lambda: (asked("").request,) if warm else (),
+            Source(POSTCARD, lambda report: engine, (asked("").request,) if warm else ()),
             settings=settings or PacingSettings(settle_s=0.01),
             clock=clock,
         )

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from klein_ui.contract import EngineFailed, Progress
 from klein_ui.dispatcher import Dispatcher, Failed
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.loading import Source
+from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
 
 from .stepping import LONG_S, Ears, asked
@@ -22,7 +24,7 @@ def test_stopping_ends_a_loading_at_its_next_report() -> None:
         finally:
             ended.set()
 
-    dispatcher = Dispatcher(load, lambda: (), PacingSettings())
+    dispatcher = Dispatcher(Source(POSTCARD, load), PacingSettings())
     dispatcher.start()
     assert begun.wait(LONG_S)
     assert dispatcher.stop()
@@ -37,7 +39,8 @@ def test_what_was_typed_while_loading_is_rendered_after_it() -> None:
         go.wait(LONG_S)
         return FakeEngine(render_s=0.0)
 
-    dispatcher, ears = Dispatcher(load, lambda: (asked("").request,), PacingSettings()), Ears()
+    source = Source(POSTCARD, load, (asked("").request,))
+    dispatcher, ears = Dispatcher(source, PacingSettings()), Ears()
     dispatcher.open("a", ears)
     dispatcher.start()
     assert ears.phase("downloading").fraction == 0.5
@@ -58,14 +61,18 @@ def test_a_failed_load_is_told_at_every_key_and_tried_again_after_a_while() -> N
             raise EngineFailed("The hub cannot be reached; connect and type again.")
         return engine
 
-    dispatcher, ears = Dispatcher(load, lambda: (), PacingSettings(), lambda: now[0]), Ears()
+    source = Source(POSTCARD, load)
+    dispatcher, ears = Dispatcher(source, PacingSettings(), lambda: now[0]), Ears()
     dispatcher.open("a", ears)
     dispatcher.start()
     assert "connect and type again" in ears.phase("failed").sentence
     dispatcher.submit("a", asked("x"), seq=0)
     assert ears.failed() == Failed(0, "The hub cannot be reached; connect and type again.")
+    dispatcher.submit("a", asked("xx"), seq=1)
+    assert ears.failed().seq == 1
+    assert dispatcher.stats().loads == 1
     now[0] += 11.0
-    dispatcher.submit("a", asked("xy"), seq=1)
-    assert ears.shown().seq == 1
+    dispatcher.submit("a", asked("xy"), seq=2)
+    assert ears.shown().seq == 2
     assert dispatcher.stats().loads == 2
     dispatcher.stop()

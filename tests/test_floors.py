@@ -25,6 +25,7 @@ FLOORS = {
     "engine": 2,
     "moodboard": 2,
     "history": 2,
+    "loading": 2,
     "dispatcher": 3,
     "ui": 4,
     "bench": 4,

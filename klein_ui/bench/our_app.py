@@ -8,12 +8,14 @@ from klein_ui.bench.engines import EngineSpec, load, row_of
 from klein_ui.bench.records import Recorder
 from klein_ui.bench.stamp import number_of
 from klein_ui.bench.watched import Watched
-from klein_ui.contract import Asked, Request
-from klein_ui.dispatcher import READY, Dispatcher
+from klein_ui.contract import Asked
+from klein_ui.dispatcher import Dispatcher
+from klein_ui.loading import READY, Source
 from klein_ui.pacing import PacingSettings
 from klein_ui.settings import read
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
+from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 from klein_ui.validate import asked
@@ -39,23 +41,18 @@ def start(
 ) -> tuple[str, Callable[[], None]]:
     """Serve the page with the engine of `spec`, without a grace period; its address, and an end."""
     row = row_of(spec)
-
-    def warm_up() -> tuple[Request, ...]:
-        first = asked({"prompt": "warm up"}, row)
-        return (first.request, *first.drafts)
-
-    dispatcher = NotingDispatcher(
-        load=lambda _: Watched(load(spec), recorder),
-        warm_up=warm_up,
-        settings=PacingSettings(grace_s=0.0),
-    )
+    first = asked({"prompt": "warm up"}, row)
+    source = Source(row, lambda _: Watched(load(spec), recorder), (first.request, *first.drafts))
+    dispatcher = NotingDispatcher(source, PacingSettings(grace_s=0.0))
     dispatcher.recorder = recorder
     dispatcher.start()
     while dispatcher.progress.phase not in (READY.phase, "failed"):
         time.sleep(POLL_S)
     flags = ["--port", str(port), "--data-dir", str(folder), "--grace-ms", "0"]
     pictures = PictureStore(folder / "pictures", PICTURES_BYTES, PICTURES_BYTES)
-    services = Services(row, dispatcher, read(flags, environ={}), Shelf(SHELF_BYTES), pictures)
+    services = Services(
+        Choices((source,)), dispatcher, read(flags, environ={}), Shelf(SHELF_BYTES), pictures
+    )
     served = page.launch(page.build(services), services, block_thread=False)
 
     def end() -> None:

@@ -8,9 +8,11 @@ import pytest
 from klein_ui import settings
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.loading import Source
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
 from klein_ui.store import PictureStore
+from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 
@@ -19,8 +21,10 @@ from klein_ui.ui.shelf import Shelf
 def services(tmp_path: Path) -> Iterator[Services]:
     """A started dispatcher over a quick fake engine; a prompt with “boom” fails."""
     engine = FakeEngine(render_s=0.0, fails_on="boom")
-    dispatcher = Dispatcher(lambda report: engine, lambda: (), PacingSettings(settle_s=0.01))
+    source = Source(POSTCARD, lambda report: engine)
+    dispatcher = Dispatcher(source, PacingSettings(settle_s=0.01))
     dispatcher.start()
     pictures = PictureStore(tmp_path / "pictures", 2**24, 2**24)
-    yield Services(POSTCARD, dispatcher, settings.read([], {}), Shelf(2**24), pictures)
+    choices = Choices((source,))
+    yield Services(choices, dispatcher, settings.read([], {}), Shelf(2**24), pictures)
     dispatcher.stop()

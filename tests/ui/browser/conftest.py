@@ -13,8 +13,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from klein_ui import models, pacing, settings, validate
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.loading import Source
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
+from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 
@@ -53,25 +55,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
-    """Serves a page over an engine, or over what `load(report, pictures)` gives; all are closed
-    at the end."""
+    """Serves a page over an engine, or over what `load(report, pictures)` gives, and offers
+    `others`; all are closed at the end."""
     closers: list[Callable[[], object]] = []
 
     def start(
         engine: Any,
         load: Callable[..., Any] | None = None,
         row: models.ModelRow = models.POSTCARD,
+        others: tuple[Source, ...] = (),
     ) -> Site:
         folder = str(tmp_path_factory.mktemp("data"))
         chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder], {})
         asked = validate.asked({}, row)
         pictures = PictureStore(chosen.data_dir / "pictures", 2**28, 2**26)
-        dispatcher = Dispatcher(
-            load=lambda report: load(report, pictures) if load else engine,
-            warm_up=lambda: (*asked.drafts[:1], asked.request),
-            settings=pacing.PacingSettings(),
+        source = Source(
+            row,
+            lambda report: load(report, pictures) if load else engine,
+            (*asked.drafts[:1], asked.request),
         )
-        services = Services(row, dispatcher, chosen, Shelf(64 * 2**20), pictures)
+        dispatcher = Dispatcher(source, pacing.PacingSettings())
+        services = Services(
+            Choices((source, *others)), dispatcher, chosen, Shelf(64 * 2**20), pictures
+        )
         dispatcher.start()
         blocks = page.build(services)
         closers.extend((blocks.close, dispatcher.stop))
