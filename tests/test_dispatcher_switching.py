@@ -164,17 +164,13 @@ def test_when_both_fail_a_later_key_tries_the_old_one_again(machine: Machine) ->
 def test_a_model_that_fails_in_its_warm_up_is_freed_before_the_old_one_comes_back(
     machine: Machine, dispatcher: Dispatcher, ears: Ears
 ) -> None:
-    def cannot(engine: FakeEngine) -> Callable[[Request], None]:
-        def warm_up(request: Request) -> None:
+    class Small(Noting):
+        def warm_up(self, request: Request) -> None:
             raise EngineFailed("Too little memory; choose a smaller model.")
-
-        return warm_up
 
     def load(report: Report) -> Engine:
         machine.events.append("other loads")
-        engine = Noting("other", machine)
-        engine.warm_up = cannot(engine)  # type: ignore[method-assign]
-        return engine
+        return Small("other", machine)
 
     dispatcher.switch(Source(OTHER, load, (asked_of(OTHER, "").request,)))
     assert "Too little memory" in ears.switched().sentence

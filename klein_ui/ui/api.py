@@ -37,7 +37,7 @@ def register(services: Services) -> None:
         """
         fields = {"prompt": prompt, "seed": seed, "width": width, "height": height, "steps": steps}
         try:
-            asked = validate.asked(fields, row)
+            asked = validate.asked(fields, services.row)
             frame = await asyncio.wrap_future(services.dispatcher.render(asked.request))
         except KleinError as error:
             raise gr.Error(str(error), print_exception=False) from error

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from klein_ui.models import ModelRow
-from klein_ui.ui import sizes
+from klein_ui.ui import sizes, wire
 from klein_ui.uploads import MAX_UPLOAD_BYTES, TOO_LARGE
 from klein_ui.validate import MAX_PROMPT_CHARS
 
@@ -18,6 +18,7 @@ SCRIPTS = (
     "stage",
     "status",
     "loading",
+    "models",
     "prompt",
     "chips",
     "settings",
@@ -61,18 +62,9 @@ def _asset(name: str) -> str:
 
 def _config(row: ModelRow) -> dict[str, object]:
     return {
-        "model": row.name,
         "promptChars": MAX_PROMPT_CHARS,
         "seed": sizes.DEFAULT_SEED,
         "aspect": sizes.DEFAULT_ASPECT,
-        "side": row.default_side,
-        "draft": row.draft_side,
-        "steps": row.steps,
-        "maxReferences": row.max_references,
         "upload": {"bytes": MAX_UPLOAD_BYTES, "sentence": TOO_LARGE},
-        "limits": {
-            "minSide": row.min_side,
-            "maxSide": row.max_side,
-            "maxArea": row.max_area,
-        },
+        "row": wire.greeting(row),
     }

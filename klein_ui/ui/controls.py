@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import gradio as gr
 
 from klein_ui.models import ModelRow
 from klein_ui.ui import sizes
 from klein_ui.ui.desk import named
+from klein_ui.ui.refit import Fit, Fitted
 from klein_ui.validate import MAX_SEED
 
 STYLES = ("flat", "line drawing", "pixel art", "neon", "watercolour", "monochrome")
@@ -19,12 +21,12 @@ MORE_STYLES = ("photograph", "oil painting", "isometric", "paper cut")
 TELL_SETTINGS = "(...values) => {{ window.kleinLive.settings({desk}, {names}, values); }}"
 
 
-def place_chips(desk: str, row: ModelRow) -> None:
+def place_chips(desk: str, row: ModelRow) -> list[Fitted]:
     """A row of style words that go into the prompt at a press."""
-    words = STYLES if row.built_in else STYLES + MORE_STYLES
     with gr.Row(**named(desk, "chips")):
-        for word in words:
-            gr.Button(word, elem_classes="klein-chip", size="sm", scale=0, min_width=0)
+        for word in STYLES:
+            _chip(word)
+        return [Fitted(_chip(word, **_knows_more(row)), _knows_more) for word in MORE_STYLES]
 
 
 def place_actions(desk: str, more: Mapping[str, str]) -> None:
@@ -34,8 +36,8 @@ def place_actions(desk: str, more: Mapping[str, str]) -> None:
             gr.Button(words, size="sm", min_width=0, **named(desk, part))
 
 
-def place_settings(desk: str, row: ModelRow, *, follows_image: bool = False) -> None:
-    """The settings of a request."""
+def place_settings(desk: str, row: ModelRow, *, follows_image: bool = False) -> list[Fitted]:
+    """The settings of a request; those that depend on the model."""
     gr.Button("Settings", size="sm", min_width=0, **named(desk, "fold"))
     with gr.Column(**named(desk, "settings")):
         widgets = _settings(desk, row, follows_image)
@@ -48,6 +50,7 @@ def place_settings(desk: str, row: ModelRow, *, follows_image: bool = False) -> 
         show_progress="hidden",
         api_visibility="private",
     )
+    return [Fitted(widgets[name], fit) for name, fit in FITS.items()]
 
 
 def _settings(desk: str, row: ModelRow, follows_image: bool) -> dict[str, gr.components.Component]:
@@ -71,19 +74,16 @@ def _settings(desk: str, row: ModelRow, follows_image: bool) -> dict[str, gr.com
         **named(desk, "aspect"),
     )
     side = gr.Radio(
-        _choices(sizes.picture_sides(row)),
-        value=str(row.default_side),
-        label="Size: longer side in pixels",
-        **named(desk, "side-length"),
+        label="Size: longer side in pixels", **_sides(row), **named(desk, "side-length")
     )
-    draft = gr.Radio(
-        _choices(sizes.draft_sides(row)),
-        value=str(row.draft_side),
-        label="Draft size, while typing",
-        **named(desk, "draft"),
-    )
-    steps = gr.Slider(
-        1, row.max_steps, value=row.steps, step=1, label="Steps", **named(desk, "steps")
+    draft = gr.Radio(label="Draft size, while typing", **_drafts(row), **named(desk, "draft"))
+    steps = gr.Slider(1, step=1, label="Steps", **_steps(row), **named(desk, "steps"))
+    guidance = gr.Slider(
+        1,
+        step=0.5,
+        label="Guidance: how closely to follow the prompt",
+        **_guidance(row),
+        **named(desk, "guidance"),
     )
     widgets: dict[str, gr.components.Component] = {
         "seed": seed,
@@ -92,16 +92,8 @@ def _settings(desk: str, row: ModelRow, follows_image: bool) -> dict[str, gr.com
         "side": side,
         "draft": draft,
         "steps": steps,
+        "guidance_scale": guidance,
     }
-    if row.is_guided:
-        widgets["guidance_scale"] = gr.Slider(
-            1,
-            row.max_guidance_scale,
-            value=row.guidance_scale,
-            step=0.5,
-            label="Guidance: how closely to follow the prompt",
-            **named(desk, "guidance"),
-        )
     if follows_image:
         widgets["small"] = gr.Checkbox(
             label="Small images while typing", value=True, container=False, **named(desk, "small")
@@ -109,5 +101,35 @@ def _settings(desk: str, row: ModelRow, follows_image: bool) -> dict[str, gr.com
     return widgets
 
 
+def _chip(word: str, **fit: Any) -> gr.Button:
+    return gr.Button(word, elem_classes="klein-chip", size="sm", scale=0, min_width=0, **fit)
+
+
+def _knows_more(row: ModelRow) -> Fit:
+    return {"visible": not row.built_in}
+
+
+def _sides(row: ModelRow) -> Fit:
+    return {"choices": _choices(sizes.picture_sides(row)), "value": str(row.default_side)}
+
+
+def _drafts(row: ModelRow) -> Fit:
+    return {"choices": _choices(sizes.draft_sides(row)), "value": str(row.draft_side)}
+
+
+def _steps(row: ModelRow) -> Fit:
+    return {"maximum": row.max_steps, "value": row.steps}
+
+
+def _guidance(row: ModelRow) -> Fit:
+    """A slider needs a way to go even where nobody sees it."""
+    most = max(row.max_guidance_scale, 2.0)
+    return {"maximum": most, "value": row.guidance_scale, "visible": row.is_guided}
+
+
 def _choices(sides: tuple[int, ...]) -> list[str]:
     return [str(side) for side in sides]
+
+
+FITS = {"side": _sides, "draft": _drafts, "steps": _steps, "guidance_scale": _guidance}
+"""Settings that depend on the model, and how."""

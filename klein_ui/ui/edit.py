@@ -7,6 +7,7 @@ import gradio as gr
 from klein_ui.models import ModelRow
 from klein_ui.roles import SENTENCES
 from klein_ui.ui import controls, desk
+from klein_ui.ui.refit import Fitted
 from klein_ui.ui.services import Services
 
 HINT = "Add an image, then type what to change."
@@ -55,7 +56,7 @@ GALLERY = """
     <button type="button" data-do="camera" title="Take a photo with the camera">Camera</button>
     <input type="file" class="klein-files" accept="image/png,image/jpeg,image/webp,image/gif"
       multiple tabindex="-1" aria-hidden="true">
-    <p>Drop or paste them anywhere here. {limit}</p>
+    <p>Drop or paste them anywhere here. <span class="klein-limit">{limit}</span></p>
   </div>
   <label class="klein-roles"><input type="checkbox" checked> Tell the model the roles</label>
   <p class="klein-reads" hidden></p>
@@ -73,8 +74,8 @@ GALLERY = """
 """
 
 
-def place(services: Services) -> None:
-    """Put the tab into the blocks being built."""
+def place(services: Services) -> list[Fitted]:
+    """Put the tab into the blocks being built; what of it depends on the model."""
     row = services.row
     with gr.Row(**desk.named(desk.EDIT, "desk")):
         with gr.Column(**desk.named(desk.EDIT, "main")):
@@ -84,7 +85,7 @@ def place(services: Services) -> None:
         with gr.Column(**desk.named(desk.EDIT, "side")):
             gr.HTML(_gallery(row), apply_default_css=False, js_on_load=None)
             controls.place_actions(desk.EDIT, {"use-result": "Use as image 1"})
-            controls.place_settings(desk.EDIT, row, follows_image=True)
+            return controls.place_settings(desk.EDIT, row, follows_image=True)
 
 
 def _gallery(row: ModelRow) -> str:

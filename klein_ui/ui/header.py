@@ -1,15 +1,17 @@
-"""What stands above the tabs: the name, the model, and the help."""
+"""What stands above the tabs: the name, the picker of the model, and the help."""
 
 from html import escape
 
 import gradio as gr
 
 from klein_ui.models import ModelRow
+from klein_ui.ui.services import Services
 
 HEADER = """
 <header class="klein-header">
   <h1><span class="klein-mark" aria-hidden="true"></span>Klein Live</h1>
-  <span class="klein-model">{title}</span>
+  <select class="klein-model" aria-label="Model"
+    title="Another model, for everybody who uses this app now">{options}</select>
   <details class="klein-help" aria-label="Help">
     <summary aria-label="Help and keyboard shortcuts">?</summary>
     <div class="klein-help-text">
@@ -32,6 +34,14 @@ HEADER = """
 """
 
 
-def place(row: ModelRow) -> None:
+def place(services: Services) -> None:
     """Put the header into the blocks being built."""
-    gr.HTML(HEADER.format(title=escape(row.title)), apply_default_css=False)
+    chosen = services.row
+    options = "".join(_option(row, row == chosen) for row in services.choices.rows)
+    gr.HTML(HEADER.format(options=options), apply_default_css=False, js_on_load=None)
+
+
+def _option(row: ModelRow, is_chosen: bool) -> str:
+    words = f"{row.title} ({row.licence})" if row.restriction else row.title
+    selected = " selected" if is_chosen else ""
+    return f'<option value="{escape(row.name)}"{selected}>{escape(words)}</option>'

@@ -8,6 +8,7 @@ import gradio as gr
 
 from klein_ui.contract import Stage
 from klein_ui.dispatcher import Event, Failed, Shown
+from klein_ui.loading import Switched
 from klein_ui.ui import wire
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.services import Services
@@ -70,9 +71,9 @@ class Lanes:
             yield refused
             return
         said = wire.up(message)
-        if said.fields is None:
+        if said.fields is None and said.wanted is None:
             return
-        async for text in self._texts(lane, said.seq):
+        async for text in self._texts(lane, said):
             yield text
 
     async def left(self, request: gr.Request) -> None:
@@ -107,7 +108,7 @@ class Lanes:
         lane.owner = object()
         lane.outbox.wake()
 
-    async def _texts(self, lane: _Lane, seq: int) -> AsyncIterator[str]:
+    async def _texts(self, lane: _Lane, said: wire.Up) -> AsyncIterator[str]:
         me = lane.owner
         while True:
             await lane.outbox.wait()
@@ -116,7 +117,7 @@ class Lanes:
                 return
             for event in lane.outbox.take():
                 yield await self._text(event)
-                if _is_last(event, seq):
+                if _is_last(event, said):
                     return
 
     async def _text(self, event: Event) -> str:
@@ -126,17 +127,18 @@ class Lanes:
                 encoded, mime = await asyncio.to_thread(encode, event.frame, fine=fine)
                 name = self._services.shelf.put(event.frame)
                 return wire.frame_event(event, name, encoded, mime, fine=fine)
-            case Failed():
-                return wire.failed(event)
             case _:
-                return wire.progress(event)
+                return wire.spoken(event)
 
 
-def _is_last(event: Event, seq: int) -> bool:
+def _is_last(event: Event, said: wire.Up) -> bool:
     match event:
         case Shown():
-            return event.seq == seq and event.frame.stage is Stage.FINAL
+            return event.seq == said.seq and event.frame.stage is Stage.FINAL
         case Failed():
-            return event.seq == seq
+            return event.seq == said.seq
+        case Switched():
+            # What was asked before a switch that failed is still to come.
+            return said.wanted is not None
         case _:
             return False

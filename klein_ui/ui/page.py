@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 from fastapi import FastAPI
 
-from klein_ui.ui import api, client, edit, header, lane, live, pictures, socket
+from klein_ui.ui import api, client, edit, header, lane, live, pictures, refit, socket
 from klein_ui.ui.services import Services
 from klein_ui.ui.theme import KleinTheme
 
@@ -27,13 +27,14 @@ def build(services: Services) -> gr.Blocks:
     blocks = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_S)
     with blocks:
         with gr.Column(elem_id="klein"):
-            header.place(services.row)
+            header.place(services)
             with gr.Tabs(elem_id="klein-tabs", overflow_behavior="wrap"):
                 with gr.Tab("Live", id="live"):
-                    live.place(services)
+                    fitted = live.place(services)
                 with gr.Tab("Edit", id="edit"):
-                    edit.place(services)
+                    fitted += edit.place(services)
         lane.place(services, blocks)
+        refit.place(services, fitted)
         api.register(services)
     return blocks
 

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from klein_ui import images, provenance, validate
 from klein_ui.contract import Frame, InvalidRequest, KleinError, Stage
-from klein_ui.dispatcher import Failed, Shown
+from klein_ui.dispatcher import Shown
 from klein_ui.ui import wire
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.services import Services
@@ -120,16 +120,20 @@ def encode(frame: Frame, *, fine: bool) -> tuple[bytes, str]:
 def hear(services: Services, name: str, text: str) -> str | None:
     """Hand a message of session `name` to the dispatcher; the answer where it is refused."""
     seq: int | None = None
+    row = services.row
     try:
         message = wire.up(text)
         seq = message.seq
-        if message.fields is None:
+        if message.wanted is not None:
+            services.dispatcher.switch(services.choices.named(message.wanted))
+        elif message.fields is None:
             services.dispatcher.clear(name)
+        elif message.fields.get("model", row.name) != row.name:
+            return wire.hello(row)
         else:
-            asked = validate.asked(message.fields, services.row)
-            services.dispatcher.submit(name, asked, seq)
+            services.dispatcher.submit(name, validate.asked(message.fields, row), seq)
     except InvalidRequest as error:
-        return wire.invalid(seq, error)
+        return wire.hello(row, str(error)) if error.field == "model" else wire.invalid(seq, error)
     return None
 
 
@@ -170,10 +174,8 @@ async def _write(services: Services, socket: WebSocket, outbox: Outbox) -> None:
                 sent = _Sent(event, services.shelf.put(event.frame))
                 await _send_frame(socket, sent, fine=False)
                 resting = sent if event.frame.stage is Stage.FINAL else None
-            elif isinstance(event, Failed):
-                await socket.send_text(wire.failed(event))
             else:
-                await socket.send_text(wire.progress(event))
+                await socket.send_text(wire.spoken(event))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 Up, JSON text: `{"type": "request", "seq", "prompt", "seed", "width", "height", "draft", "steps"}`,
 with `guidance_scale` where the weights take one, and with what the Edit tab adds (`references`,
-`roles`, `small_references`, `mask`, `keep_background`);
-and `{"type": "clear", "seq"}` when the prompt was emptied and no picture is wanted.
+`roles`, `small_references`, `mask`, `keep_background`), and with `model`, the one whose limits the
+page knows: where it is another one now, the answer is a `hello`, and the page asks again;
+`{"type": "clear", "seq"}` when the prompt was emptied and no picture is wanted;
+and `{"type": "model", "seq", "name"}` to have another model for everybody.
 
 Down, JSON text:
-`{"type": "hello", "protocol", "model": {...}, "limits": {...}, "defaults": {...}}` once,
+`{"type": "hello", "protocol", "model": {...}, "limits": {...}, "defaults": {...}, "choices": {...},
+"sentence"}` first, and again when the model is another one or could not be changed, which
+`sentence` says,
 `{"type": "progress", "phase", "sentence", "fraction"}` while the model loads,
 `{"type": "error", "seq", "field", "sentence"}`.
 
@@ -26,22 +30,27 @@ from dataclasses import dataclass
 
 from klein_ui.contract import InvalidRequest, Progress, Request
 from klein_ui.dispatcher import Failed, Shown
+from klein_ui.loading import Switched
 from klein_ui.models import ModelRow
 from klein_ui.roles import typed
+from klein_ui.ui import sizes
 from klein_ui.validate import MAX_PROMPT_CHARS, MAX_SEED
 
 PROTOCOL = 1
 FULL = "Too many pages are open; try again in a minute."
+TYPES = ("request", "clear", "model")
 MAX_MESSAGE_CHARS = 32_768
 """Longest message from a page: a full prompt with every character escaped, and room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """A message from the page: its number, and the fields of a request unless it clears."""
+    """A message from the page: its number, and the fields of a request, or the model that is
+    wanted; with neither it clears."""
 
     seq: int
     fields: Mapping[str, object] | None
+    wanted: str | None = None
 
 
 def up(text: str) -> Up:
@@ -52,36 +61,63 @@ def up(text: str) -> Up:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("message", "The message is not JSON; reload the page.") from error
-    if not isinstance(message, dict) or message.get("type") not in ("request", "clear"):
+    if not isinstance(message, dict) or message.get("type") not in TYPES:
         raise InvalidRequest("message", "The message is of no known type; reload the page.")
     seq = message.get("seq")
     if type(seq) is not int or not 0 <= seq < 2**53:
         raise InvalidRequest("seq", "The message has no sequence number; reload the page.")
+    if message["type"] == "model":
+        return Up(seq, None, str(message.get("name")))
     return Up(seq, message if message["type"] == "request" else None)
 
 
-def hello(row: ModelRow) -> str:
-    """The first message to a page: the model, its limits and defaults."""
-    return _text(
-        type="hello",
-        protocol=PROTOCOL,
-        model={
+def hello(row: ModelRow, sentence: str = "") -> str:
+    """The model with its limits, defaults and choices; with a `sentence`, why it is no other."""
+    return _text(**greeting(row), sentence=sentence)
+
+
+def greeting(row: ModelRow) -> dict[str, object]:
+    """What a page has to know of a model."""
+    return {
+        "type": "hello",
+        "protocol": PROTOCOL,
+        "model": {
             "name": row.name,
             "title": row.title,
             "about": row.about,
             "built_in": row.built_in,
             "licence": row.licence,
+            "restriction": row.restriction,
         },
-        limits={
+        "limits": {
             "references": row.max_references,
             "prompt_chars": MAX_PROMPT_CHARS,
             "seed": MAX_SEED,
             "steps": row.max_steps,
+            "guidance_scale": row.max_guidance_scale,
             "min_side": row.min_side,
             "max_side": row.max_side,
+            "max_area": row.max_area,
         },
-        defaults={"side": row.default_side, "draft": row.draft_side, "steps": row.steps},
-    )
+        "defaults": {
+            "side": row.default_side,
+            "draft": row.draft_side,
+            "steps": row.steps,
+            "guidance_scale": row.guidance_scale,
+        },
+        "choices": {"sides": sizes.picture_sides(row), "drafts": sizes.draft_sides(row)},
+    }
+
+
+def spoken(event: Failed | Progress | Switched) -> str:
+    """What happened, where it is no frame."""
+    match event:
+        case Failed():
+            return failed(event)
+        case Switched():
+            return hello(event.row, event.sentence)
+        case Progress():
+            return progress(event)
 
 
 def progress(event: Progress) -> str:

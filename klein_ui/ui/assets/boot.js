@@ -19,9 +19,11 @@ const DESKS = {
 
 let app = null;
 let lanePart = null;
+let refitPart = null;
 
-function joinLane() {
+function joinParts() {
   if (app && lanePart) app.lane.mount(...lanePart);
+  if (app && refitPart) app.refit.mount(refitPart);
 }
 
 window.kleinLive = {
@@ -33,7 +35,12 @@ window.kleinLive = {
   /** Called when the hidden component of the fallback is on the page. */
   lane(...part) {
     lanePart = part;
-    joinLane();
+    joinParts();
+  },
+  /** Called when the hidden component that fits the widgets to the model is on the page. */
+  refit(fire) {
+    refitPart = fire;
+    joinParts();
   },
   /** The newest request, for the fallback's event. */
   takeRequest: () => app?.lane.take() ?? "",
@@ -52,7 +59,7 @@ function begin(missing) {
     if (!app) app = start();
     app.join(name, root);
     missing.delete(name);
-    joinLane();
+    joinParts();
   }
 }
 

@@ -7,7 +7,8 @@ const PAUSE_MS = 1_500;
  * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`.
  * `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
  * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
- * after each picture, `asking()` before each request, `resized()` when the size became another.
+ * after each picture, `asking()` before each request, `resized()` when the size became another,
+ * `refit()` when the model did.
  */
 function createDesk(root, config, wire, plus = {}) {
   const find = (selector) => root.querySelector(selector);
@@ -20,6 +21,7 @@ function createDesk(root, config, wire, plus = {}) {
   let newest = 0;
   let finished = -1;
   let failed = -1;
+  let alarmed = -1;
   let typedAt = 0;
   let wanted = false;
   const waiting = [];
@@ -65,6 +67,7 @@ function createDesk(root, config, wire, plus = {}) {
       return;
     }
     const message = requestMessage(newest, text, settings.values(), plus.fields?.(settings.values()));
+    message.model = config.row.model.name;
     asked.set(newest, { keyAt, message });
     if (asked.size > MOST_ASKED) forget([...asked.keys()][MOST_ASKED / 2]);
     wire.link.send(message);
@@ -81,7 +84,7 @@ function createDesk(root, config, wire, plus = {}) {
     if (header.stage === "final") finished = Math.max(finished, header.seq);
     stage.show(header, bytes).then(() => forget(header.seq), () => {});
     // A frame that was on its way already takes back no error of a newer key.
-    if (header.seq > failed) speaker.hush("error");
+    if (header.seq > Math.max(failed, alarmed)) speaker.hush("error");
     if (header.notes.length) speaker.state(header.notes.join(" "), "note");
     else speaker.hush("note");
   }
@@ -153,6 +156,19 @@ function createDesk(root, config, wire, plus = {}) {
       settings.reshape();
       fit();
     },
+    /** The model is another one: its settings and limits, and a picture of its own. */
+    refit() {
+      settings.refit();
+      describe(root, config.row);
+      plus.refit?.();
+      fit();
+      ask(performance.now());
+    },
+    /** Something about no request went wrong; it stands until a later one is drawn. */
+    alarm(sentence) {
+      alarmed = newest;
+      speaker.error(sentence);
+    },
     reroll,
     copy: actions.copy,
     focus: prompt.focus,
@@ -169,6 +185,7 @@ function createDesk(root, config, wire, plus = {}) {
   prompt.prepare();
   chips.reflect(prompt.text());
   label(root);
+  describe(root, config.row);
   fit();
   if (prompt.text()) ask(performance.now());
   return desk;

@@ -11,7 +11,8 @@ function createEditing(root, config, where) {
   const uploads = createUploads(where.pictures, config.upload);
   const compare = createCompare(find(".klein-mat"), where, (sentence) => desk.speaker.notice(sentence));
   const region = createRegion(find(".klein-region"), find(".klein-brush-size"), painted);
-  const images = createImages(config.maxReferences, changed);
+  const most = () => config.row.limits.references;
+  const images = createImages(most, changed);
   const cards = createCards(find(".klein-cards"), images, (digest) => where.picture(digest, { side: 192 }), full);
   const camera = createCamera(find(".klein-camera"), (photo) => add([photo]));
   const chooser = find(".klein-files");
@@ -28,12 +29,16 @@ function createEditing(root, config, where) {
     if (state.region !== drawn) draw(state.region);
     tools.mark("region", state.region !== null);
     find("[data-do='undo']").disabled = !images.canUndo();
-    const count = `${images.on().length} of ${config.maxReferences}`;
-    find(".klein-gallery-count").textContent = state.images.length ? count : "";
+    tally(state);
     well.dataset.image = images.first() ? "yes" : "no";
     keepImages(state.images);
     desk?.reshape();
     desk?.ask();
+  }
+
+  function tally({ images: all }) {
+    const count = `${images.on().length} of ${most()}`;
+    find(".klein-gallery-count").textContent = all.length ? count : "";
   }
 
   /** Show the region of a mask; strokes on their way to the app belong to another one. */
@@ -44,7 +49,7 @@ function createEditing(root, config, where) {
   }
 
   function full() {
-    desk.speaker.notice(`The model looks at ${config.maxReferences} images at once; switch one off first.`);
+    desk.speaker.notice(`The model looks at ${most()} images at once; switch one off first.`);
   }
 
   async function add(files) {
@@ -209,6 +214,7 @@ function createEditing(root, config, where) {
         if (header.stage === "final") settle(header.frame);
       },
       resized,
+      refit: () => tally({ images: images.all() }),
       buttons: (made) => ({
         async "use-result"() {
           const picture = await made.settled();

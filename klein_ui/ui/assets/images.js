@@ -5,7 +5,8 @@ const MOST_IMAGES = 24;
 
 /**
  * An image is `{id, digest, width, height, on, role, strength, madeBy}`; a state `{images, region}`.
- * States are never changed, only replaced, so that undo is a step back. `onChange(state)`.
+ * States are never changed, only replaced, so that undo is a step back. `limit()` is how many
+ * may be on at once. `onChange(state)`.
  */
 function createImages(limit, onChange) {
   let state = { images: [], region: null };
@@ -56,7 +57,7 @@ function createImages(limit, onChange) {
     canUndo: () => past.length > 0,
     /** Put `picture` at the end; false when it came switched off since enough are on. */
     add(picture) {
-      const room = on().length < limit;
+      const room = on().length < limit();
       putImages([...state.images, made(picture, room)]);
       return room;
     },
@@ -71,7 +72,7 @@ function createImages(limit, onChange) {
     /** Switch an image on or off; false when enough are on already. */
     toggle(id) {
       const { on: isOn } = find(id);
-      if (!isOn && on().length >= limit) return false;
+      if (!isOn && on().length >= limit()) return false;
       change(id, { on: !isOn });
       return true;
     },

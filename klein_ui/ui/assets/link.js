@@ -52,21 +52,27 @@ function createLink(url, on) {
     settled = Math.max(settled, seq);
   }
 
+  function hand(text) {
+    if (socket.isOpen()) socket.send(text);
+    else if (fallback) lane.send(text);
+    else return false;
+    return true;
+  }
+
   return {
     lane,
     /** Send `message`; one that finds no way yet is replaced by the next. */
     send(message) {
       const text = JSON.stringify(message);
       newest = { seq: message.seq, text };
-      if (socket.isOpen()) socket.send(text);
-      else if (fallback) lane.send(text);
+      hand(text);
     },
     /** Nothing is wanted any more, here and on the server; a reconnect sends nothing. */
     clear(seq) {
       newest = null;
-      const text = JSON.stringify({ type: "clear", seq });
-      if (socket.isOpen()) socket.send(text);
-      else if (fallback) lane.send(text);
+      hand(JSON.stringify({ type: "clear", seq }));
     },
+    /** Send `message` now; false where there is no way, and then no reconnect sends it. */
+    say: (message) => hand(JSON.stringify(message)),
   };
 }

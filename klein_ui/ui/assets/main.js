@@ -9,6 +9,13 @@ function start() {
   let lastProgress = null;
   const states = new Map();
 
+  const config = { ...CONFIG };
+  const models = createModels(document.querySelector(".klein-model"), config, {
+    choose: (name) => link.say({ type: "model", seq: nextSeq(), name }),
+    refused: (sentence) => front()?.speaker.refused([sentence]),
+    other: () => every().forEach((desk) => desk.refit()),
+  });
+
   const link = createLink(where.socket, {
     frame(header, picture) {
       every().find((desk) => desk.asked(header.seq))?.frame(header, picture);
@@ -41,9 +48,13 @@ function start() {
     owner.told(message);
   }
 
-  function greeted({ protocol, model }) {
-    if (protocol === PROTOCOL && model.name === CONFIG.model) return;
-    tell(true, "stale", "The app was restarted with another model; reload the page.");
+  function greeted(hello) {
+    const isStale = !models.follow(hello);
+    tell(isStale, "stale", "The app was restarted with another model; reload the page.");
+    if (isStale || !hello.sentence) return;
+    // Where pictures come as events, nobody hears what was asked before.
+    front()?.resume();
+    every().forEach((desk) => desk.alarm(hello.sentence));
   }
 
   const nextSeq = () => (seq += 1);
@@ -62,12 +73,12 @@ function start() {
 
   function live(root) {
     const buttons = (desk) => ({ "edit-this": () => editThis(desk) });
-    return createDesk(root, CONFIG, wire, { buttons });
+    return createDesk(root, config, wire, { buttons });
   }
 
   function edit(root) {
-    const made = createEditing(root, CONFIG, where);
-    const desk = createDesk(root, CONFIG, wire, made.plus);
+    const made = createEditing(root, config, where);
+    const desk = createDesk(root, config, wire, made.plus);
     made.join(desk);
     editingIs(made);
     return desk;
@@ -90,5 +101,5 @@ function start() {
   onShortcuts(front);
   closeHelp();
   followKeyboard();
-  return { lane: link.lane, desks, join };
+  return { lane: link.lane, refit: models.refit, desks, join };
 }

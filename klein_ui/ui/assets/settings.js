@@ -5,14 +5,14 @@ const GRID_PX = 16;
 /** Width and height on the grid: `side` is the longer one, unless a limit of the model moves it. */
 function sizeOf([across, down], side, limits) {
   const unit = side / Math.max(across, down);
-  const smallest = limits.minSide / Math.min(across, down);
-  const largest = limits.maxSide / Math.max(across, down);
-  const roomiest = Math.sqrt(limits.maxArea / (across * down));
+  const smallest = limits.min_side / Math.min(across, down);
+  const largest = limits.max_side / Math.max(across, down);
+  const roomiest = Math.sqrt(limits.max_area / (across * down));
   const scale = Math.min(Math.max(unit, smallest), largest, roomiest);
   const onGrid = (length, rounded) =>
-    Math.min(Math.max(rounded(length / GRID_PX) * GRID_PX, limits.minSide), limits.maxSide);
+    Math.min(Math.max(rounded(length / GRID_PX) * GRID_PX, limits.min_side), limits.max_side);
   let [width, height] = [across * scale, down * scale].map((side) => onGrid(side, Math.round));
-  if (width * height > limits.maxArea) {
+  if (width * height > limits.max_area) {
     [width, height] = [across * scale, down * scale].map((side) => onGrid(side, Math.floor));
   }
   return { width, height };
@@ -30,14 +30,20 @@ function newSeed() {
 function createSettings(root, config, imageShape, onChange) {
   let locked = true;
   let aspect = imageShape ? "as the image" : config.aspect;
-  let side = config.side;
-  let values = { seed: config.seed, draft: config.draft, steps: config.steps, ...size() };
+  let side = 0;
+  let values = { seed: config.seed, ...defaults() };
+
+  function defaults() {
+    const { side: longer, ...others } = config.row.defaults;
+    side = longer;
+    return { ...others, ...size() };
+  }
 
   /** An aspect that is no ratio is that of the image. */
   function size() {
     const ratio = aspect.split(":").map(Number);
     const shape = ratio.length === 2 ? ratio : (imageShape?.() ?? [1, 1]);
-    return sizeOf(shape, side, config.limits);
+    return sizeOf(shape, side, config.row.limits);
   }
 
   function put(next) {
@@ -49,13 +55,25 @@ function createSettings(root, config, imageShape, onChange) {
   return {
     values: () => values,
     isLocked: () => locked,
-    /** What the widgets say, by name; a field being emptied keeps its last value. */
+    /**
+     * What the widgets say, by name; a field being emptied keeps its last value, and so does one
+     * that still shows what another model can do.
+     */
     fromWidgets({ keep, aspect: ratio, side: longer, draft, ...numbers }) {
+      const { limits, choices } = config.row;
       locked = keep;
       aspect = ratio;
-      side = Number(longer);
-      const given = Object.entries(numbers).filter(([, value]) => value !== null);
-      put({ ...Object.fromEntries(given), draft: Number(draft), ...size() });
+      if (choices.sides.includes(Number(longer))) side = Number(longer);
+      const said = choices.drafts.includes(Number(draft)) ? { draft: Number(draft) } : {};
+      for (const [name, value] of Object.entries(numbers)) {
+        const isBeyond = name in config.row.defaults && value > limits[name];
+        if (value !== null && !isBeyond) said[name] = value;
+      }
+      put({ ...said, ...size() });
+    },
+    /** The model is another one, with its own defaults; the caller is about to ask. */
+    refit() {
+      values = { ...values, ...defaults() };
     },
     /** The image that the aspect may follow is another one; the caller is about to ask. */
     reshape() {
