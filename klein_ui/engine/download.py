@@ -105,7 +105,7 @@ def _why(error: Exception, title: str, repo: str, revision: str | None) -> str:
         case LocalEntryNotFoundError() | HfHubHTTPError() | OSError():
             return (
                 f"{title} is not on this machine and the hub cannot be reached; "
-                "connect and try again, or start with --model postcard."
+                "connect and try again, or choose postcard."
             )
         case _:
             return f"{title} could not be downloaded ({type(error).__name__}); try again."

@@ -64,7 +64,7 @@ def place(pipeline: Any, row: ModelRow, device: Device, wanted: str, report: Rep
             raise
         raise EngineFailed(
             f"{row.title} does not fit into the memory of {device.hardware}; "
-            "close other programs, or start with --model postcard."
+            "close other programs, or choose postcard."
         ) from error
 
 

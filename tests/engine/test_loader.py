@@ -167,7 +167,7 @@ def test_without_a_network_the_sentence_names_the_way_out(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(EngineFailed, match="start with --model postcard"):
+    with pytest.raises(EngineFailed, match="or choose postcard"):
         download.fetch(models.KLEIN_4B, lambda progress: None)
 
 

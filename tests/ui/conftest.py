@@ -1,14 +1,16 @@
 """Services over a scripted engine."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from klein_ui import settings
+from klein_ui.contract import EngineFailed
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
-from klein_ui.loading import Source
+from klein_ui.loading import Report, Source
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
 from klein_ui.store import PictureStore
@@ -16,15 +18,27 @@ from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 
+OTHER = replace(POSTCARD, name="other", title="Other", max_steps=4, max_side=256, max_area=2**16)
+ABSENT = replace(POSTCARD, name="absent", title="Absent")
+
+
+def absent(report: Report) -> FakeEngine:
+    """What happens without a network."""
+    raise EngineFailed("The hub cannot be reached; connect and try again.")
+
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
-    """A started dispatcher over a quick fake engine; a prompt with “boom” fails."""
+    """A started dispatcher over a quick fake engine; a prompt with “boom” fails.
+
+    Of the models beside postcard, “other” has smaller limits, and “absent” cannot be loaded.
+    """
     engine = FakeEngine(render_s=0.0, fails_on="boom")
     source = Source(POSTCARD, lambda report: engine)
+    others = (Source(OTHER, lambda report: engine), Source(ABSENT, absent))
     dispatcher = Dispatcher(source, PacingSettings(settle_s=0.01))
     dispatcher.start()
     pictures = PictureStore(tmp_path / "pictures", 2**24, 2**24)
-    choices = Choices((source,))
+    choices = Choices((source, *others))
     yield Services(choices, dispatcher, settings.read([], {}), Shelf(2**24), pictures)
     dispatcher.stop()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from klein_ui.contract import Frame, InvalidRequest, Origin, Progress, Request, Stage, Timings
 from klein_ui.dispatcher import Failed, Shown
 from klein_ui.engine.fake import bands
+from klein_ui.loading import Switched
 from klein_ui.models import POSTCARD
 from klein_ui.ui import wire
 
@@ -64,6 +65,14 @@ def test_hello_tells_the_model_its_limits_and_defaults() -> None:
     assert "not klein" in message["model"]["about"]
     assert message["limits"]["steps"] == POSTCARD.max_steps
     assert message["defaults"]["side"] == POSTCARD.default_side
+    assert POSTCARD.default_side in message["choices"]["sides"]
+    assert message["sentence"] == ""
+
+
+def test_a_switch_is_a_hello_with_what_went_wrong() -> None:
+    message = json.loads(wire.spoken(Switched(POSTCARD, "postcard is back: no network.")))
+    assert (message["type"], message["model"]["name"]) == ("hello", "postcard")
+    assert message["sentence"] == "postcard is back: no network."
 
 
 def test_progress_and_errors_are_json() -> None:
@@ -89,6 +98,10 @@ def test_a_request_is_read() -> None:
 
 def test_an_emptied_prompt_is_no_request() -> None:
     assert wire.up('{"type": "clear", "seq": 4}') == wire.Up(4, None)
+
+
+def test_a_wanted_model_is_a_name() -> None:
+    assert wire.up('{"type": "model", "seq": 4, "name": "x"}') == wire.Up(4, None, "x")
 
 
 @pytest.mark.parametrize(

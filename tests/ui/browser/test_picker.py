@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -104,3 +105,141 @@ def test_everything_follows_the_other_model_and_the_prompt_stands(
     expect(tab.page.get_by_label("number input for Guidance")).to_be_hidden()
     expect(tab.page.get_by_role("button", name="isometric")).to_be_hidden()
     expect(tab.page.get_by_text("Built-in sketch model")).to_be_visible()
+
+
+def test_what_was_typed_while_it_loads_is_drawn_by_the_new_model(
+    open_tab: Callable[..., Tab], offer: Offer
+) -> None:
+    tab = open_tab(at=offer.site)
+    offer.gate.clear()
+    picker(tab).select_option("grand")
+    bar = tab.page.locator("#klein-stage").get_by_role("progressbar", name="Loading the model")
+    expect(bar).to_have_attribute("value", "0.25")
+    expect(tab.page.locator("#klein-stage .klein-loading-sentence")).to_contain_text("1.0 of 4.0")
+    tab.page.get_by_label("Prompt", exact=True).focus()
+    tab.type("typed meanwhile")
+    offer.gate.set()
+    expect(tab.page.locator("#klein-stage .klein-size")).to_have_text("1024 × 1024")
+    tab.settle()
+    assert (tab.shown().prompt, tab.shown().model) == ("typed meanwhile", "grand")
+    expect(bar).to_be_hidden()
+
+
+def test_when_it_fails_one_sentence_says_so_and_the_old_model_draws_the_next_key(
+    open_tab: Callable[..., Tab], offer: Offer
+) -> None:
+    tab = open_tab(at=offer.site)
+    tab.type("a lake")
+    tab.settle()
+    picker(tab).select_option("limited")
+    expect(tab.page.get_by_role("alert")).to_have_text(BACK)
+    expect(picker(tab)).to_have_value("postcard")
+    assert tab.text() == "a lake"
+    tab.page.get_by_label("Prompt", exact=True).focus()
+    tab.type("s")
+    tab.settle()
+    assert (tab.shown().prompt, tab.shown().model) == ("a lakes", "postcard")
+    expect(tab.page.locator("#klein-message-text")).to_have_text("")
+
+
+def test_every_open_page_follows_and_so_does_one_opened_later(
+    open_tab: Callable[..., Tab], offer: Offer
+) -> None:
+    first, second = open_tab(at=offer.site), open_tab(at=offer.site)
+    second.type("the second")
+    second.settle()
+    first.page.bring_to_front()
+    picker(first).select_option("grand")
+    second.page.bring_to_front()
+    expect(picker(second)).to_have_value("grand")
+    second.settle()
+    assert (second.shown().prompt, second.shown().model) == ("the second", "grand")
+    third = open_tab(at=offer.site)
+    expect(picker(third)).to_have_value("grand")
+    third.type("the third")
+    expect(third.page.locator("#klein-stage .klein-size")).to_have_text("1024 × 1024")
+    third.settle()
+    assert (third.shown().prompt, third.shown().model) == ("the third", "grand")
+    expect(third.page.get_by_label("number input for Steps")).to_have_value("50")
+
+
+def test_a_tab_first_opened_after_the_switch_fits_the_new_model(
+    open_tab: Callable[..., Tab], offer: Offer
+) -> None:
+    tab = open_tab(at=offer.site)
+    picker(tab).select_option("grand")
+    expect(tab.page.get_by_label("number input for Steps")).to_have_value("50")
+    tab.edit()
+    desk = tab.page.locator("#klein-edit-desk")
+    expect(desk.get_by_label("number input for Steps")).to_have_value("50")
+    expect(desk.get_by_label("1024", exact=True).first).to_be_checked()
+    expect(desk.get_by_text("Grand base looks at up to 2 at once.")).to_be_visible()
+    expect(desk.locator(".klein-size")).to_have_text("1024 × 1024")
+
+
+def test_the_images_of_the_edit_tab_stay(
+    open_tab: Callable[..., Tab], offer: Offer, files: dict[str, Path]
+) -> None:
+    tab = open_tab(at=offer.site).edit()
+    tab.page.locator(".klein-files").set_input_files(files["red"])
+    tab.page.get_by_label("Instruction").fill("make it night")
+    tab.settle()
+    picker(tab).select_option("grand")
+    expect(tab.page.locator(".klein-gallery-count")).to_have_text("1 of 2")
+    steps = tab.page.locator("#klein-edit-desk").get_by_label("number input for Steps")
+    expect(steps).to_have_value("50")
+    tab.settle()
+    shown = tab.shown()
+    assert (shown.prompt, shown.model, len(shown.references)) == ("make it night", "grand", 1)
+
+
+def test_without_websockets_the_model_is_chosen_over_events(
+    open_tab: Callable[..., Tab], offer: Offer
+) -> None:
+    def block(page: Page) -> None:
+        page.route_web_socket(SOCKET, lambda route: route.close())
+
+    tab = open_tab(block, at=offer.site)
+    tab.type("over events", 40)
+    tab.settle()
+    picker(tab).select_option("limited")
+    expect(tab.page.get_by_role("alert")).to_have_text(BACK)
+    picker(tab).select_option("grand")
+    expect(tab.page.locator("#klein-stage .klein-size")).to_have_text("1024 × 1024")
+    tab.settle()
+    assert (tab.shown().prompt, tab.shown().model) == ("over events", "grand")
+
+
+def test_a_choice_that_does_not_get_through_is_taken_back(
+    open_tab: Callable[..., Tab], offer: Offer
+) -> None:
+    tab = open_tab(lambda page: page.route_web_socket(SOCKET, lambda route: None), at=offer.site)
+    picker(tab).select_option("grand")
+    expect(tab.page.get_by_role("alert")).to_contain_text("choose the model again")
+    expect(picker(tab)).to_have_value("postcard")
+
+
+@pytest.mark.parametrize(
+    "context", [{"viewport": {"width": 390, "height": 844}}], indirect=True, ids=["phone"]
+)
+def test_a_phone_has_the_picker_too(open_tab: Callable[..., Tab], offer: Offer) -> None:
+    tab = open_tab(at=offer.site)
+    boxes = [
+        part.bounding_box()
+        for part in (picker(tab), tab.page.get_by_role("tab", name="Live"), tab.page.locator("h1"))
+    ]
+    for box in boxes:
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    picker(tab).select_option("grand")
+    expect(tab.page.locator(".klein-about").first).to_be_attached()
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_licence_is_told_before_and_after_the_choice(
+    open_tab: Callable[..., Tab], offer: Offer
+) -> None:
+    tab = open_tab(at=offer.site)
+    options = picker(tab).locator("option").all_inner_texts()
+    assert options == ["postcard", "Grand base", "Limited (FLUX non-commercial)"]
