@@ -216,14 +216,17 @@ class Dispatcher:
         while not self._stopping:
             if self._loading.engine is None or self._loading.is_wanted():
                 self._bring()
-            engine = self._loading.engine
-            if engine is None:
+            if self._loading.engine is None:
                 self._wait_for_retry()
-                continue
-            job = self._next_job(engine)
-            if job is not None:
-                self._perform(engine, job)
+            else:
+                self._serve(self._loading.engine)
         self._loading.close()
+
+    def _serve(self, engine: Engine) -> None:
+        """One job. Nothing may hold the engine between two: another model needs its room."""
+        job = self._next_job(engine)
+        if job is not None:
+            self._perform(engine, job)
 
     def _bring(self) -> None:
         switched = self._loading.bring()

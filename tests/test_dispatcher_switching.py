@@ -1,6 +1,7 @@
 """Another model for everybody: in which order, what is told, and what is left when it fails."""
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -97,6 +98,24 @@ def test_the_old_model_is_freed_before_the_new_one_loads(
     assert dispatcher.row == OTHER
     dispatcher.submit("a", asked_of(OTHER, "sun"), seq=1)
     assert ears.shown().frame.request.model == "other"
+
+
+def test_nothing_holds_the_old_model_while_the_new_one_loads(
+    machine: Machine, dispatcher: Dispatcher, ears: Ears
+) -> None:
+    dispatcher.submit("a", asked("sun"), seq=1)
+    ears.shown()
+    old = weakref.ref(machine.engines.pop("postcard"))
+    left: list[object] = []
+    source = machine.source(OTHER)
+
+    def load(report: Report) -> Engine:
+        left.append(old())
+        return source.load(report)
+
+    dispatcher.switch(replace(source, load=load))
+    ears.switched()
+    assert left == [None]
 
 
 def test_everybody_is_told_how_far_it_is(

@@ -25,6 +25,7 @@ from klein_ui.contract import (
 from klein_ui.engine.adapters import Adapters
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.denoise import denoise
+from klein_ui.engine.device import release
 from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys
 from klein_ui.engine.noise import NoiseField
 from klein_ui.engine.references import References
@@ -170,14 +171,11 @@ class KleinEngine:
         self._make(request, Stage.FINAL, Hooks())
 
     def close(self) -> None:
-        """Let go of weights and caches."""
-        caches = (self._frames, self._references, self._regions, self._adapters, self._keys)
-        for cache in caches:
-            if cache is not None:
-                cache.clear()
-        self._pipeline = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        """Let go of weights and caches; nothing else can be asked of it then."""
+        self._adapters.clear()
+        # Not only the pipeline: prompts, references, keys and plans all know it.
+        vars(self).clear()
+        release()
 
     def _key(self, request: Request) -> FrameKey:
         """The request names its LoRAs, and the files of these names may change."""

@@ -16,7 +16,7 @@ from diffusers import Flux2KleinKVPipeline, Flux2KleinPipeline
 
 from klein_ui import models
 from klein_ui.contract import EngineFailed, Loras, Origin, Pictures, Progress
-from klein_ui.engine.device import Device, choose
+from klein_ui.engine.device import Device, choose, release
 from klein_ui.engine.download import fetch, fetch_index
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.place import Placed, loadable, place
@@ -86,6 +86,8 @@ def load(
 
     `pictures` and `loras` are where the engine finds the references and LoRAs of its requests.
     """
+    # What a model before, or one that failed halfway, left behind is room for this one.
+    release()
     pipeline, made_by = open_pipeline(choice, report)
     if choice.trims_text:
         made_by = replace(made_by, path=f"{made_by.path}, trimmed text")

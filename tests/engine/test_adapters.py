@@ -250,11 +250,11 @@ def test_a_superseded_render_leaves_nothing_behind(engine: KleinEngine) -> None:
 
 
 def test_a_closed_engine_lets_go_of_its_loras(engine: KleinEngine) -> None:
-    transformer = engine._pipeline.transformer
+    transformer, adapters = engine._pipeline.transformer, engine._adapters
     render(engine, with_loras(INK))
     engine.close()
     assert not [one for one in transformer.modules() if isinstance(one, AdaptedLinear)]
-    assert engine.cache_stats()["loras"].held_bytes == 0
+    assert adapters.stats().held_bytes == 0
 
 
 def test_a_cache_too_small_for_the_files_makes_the_same_pictures(

@@ -1,6 +1,7 @@
 """Loading: what is there loads, what is not says so in one sentence."""
 
 import shutil
+import weakref
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,17 @@ def test_pickled_weights_are_not_read(small_model: Path, tmp_path: Path) -> None
     weights.rename(weights.with_suffix(".bin"))
     with pytest.raises(EngineFailed, match="incomplete or damaged"):
         load(pickled)
+
+
+def test_a_closed_engine_holds_no_weights(small_model: Path) -> None:
+    engine = load(small_model)
+    engine.render(Request("a red sun", 7, 64, 64, 4, 1.0, "small"), Stage.FINAL, Hooks())
+    pipeline = engine._pipeline
+    weights = [weakref.ref(part) for part in (pipeline.transformer, pipeline.text_encoder)]
+    del pipeline
+    # The engine itself is still known, as a local variable might.
+    engine.close()
+    assert [ref() for ref in weights] == [None, None]
 
 
 def test_other_weights_have_another_fingerprint(small_model: Path, tmp_path: Path) -> None:

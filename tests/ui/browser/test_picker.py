@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from klein_ui import models, validate
+from klein_ui.bench.photos import Album
 from klein_ui.contract import EngineFailed, Progress
+from klein_ui.engine import loader
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Report, Source
 
@@ -45,12 +47,18 @@ def source(row: models.ModelRow, gate: threading.Event, engines: dict[str, FakeE
     return Source(row, load, (asked.request,))
 
 
+def real_klein() -> Source:
+    """klein as the app loads it; its weights are on no machine that runs these tests."""
+    choice = loader.resolve("klein-4b", "cpu", None)
+    return Source(choice.row, lambda report: loader.load(choice, 2**24, report, Album()))
+
+
 @pytest.fixture(scope="module")
 def shop(serve: Callable[..., Site]) -> Offer:
     gate, engines = threading.Event(), dict[str, FakeEngine]()
     gate.set()
     own = source(models.POSTCARD, gate, engines)
-    others = tuple(source(row, gate, engines) for row in (BASE, LIMITED))
+    others = (source(BASE, gate, engines), source(LIMITED, gate, engines), real_klein())
     site = serve(None, lambda report, pictures: own.load(report), others=others)
     return Offer(site, gate, engines)
 
@@ -140,6 +148,20 @@ def test_when_it_fails_one_sentence_says_so_and_the_old_model_draws_the_next_key
     tab.settle()
     assert (tab.shown().prompt, tab.shown().model) == ("a lakes", "postcard")
     expect(tab.page.locator("#klein-message-text")).to_have_text("")
+
+
+def test_klein_without_a_network_is_one_sentence(
+    open_tab: Callable[..., Tab], offer: Offer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    tab = open_tab(at=offer.site)
+    picker(tab).select_option("klein-4b")
+    expect(tab.page.get_by_role("alert")).to_have_text(
+        "postcard is back: FLUX.2 [klein] 4B is not on this machine and the hub cannot be "
+        "reached; connect and try again, or choose postcard."
+    )
+    expect(picker(tab)).to_have_value("postcard")
 
 
 def test_every_open_page_follows_and_so_does_one_opened_later(
@@ -242,4 +264,9 @@ def test_the_licence_is_told_before_and_after_the_choice(
 ) -> None:
     tab = open_tab(at=offer.site)
     options = picker(tab).locator("option").all_inner_texts()
-    assert options == ["postcard", "Grand base", "Limited (FLUX non-commercial)"]
+    assert options == [
+        "postcard",
+        "Grand base",
+        "Limited (FLUX non-commercial)",
+        "FLUX.2 [klein] 4B",
+    ]
