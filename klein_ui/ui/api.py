@@ -17,7 +17,6 @@ MAX_WAITING = 32
 
 def register(services: Services) -> None:
     """Add `/generate` to the Blocks being built; the same function is the MCP tool."""
-    row = services.row
 
     async def generate(
         prompt: str, seed: float, width: float, height: float, steps: float
@@ -28,14 +27,17 @@ def register(services: Services) -> None:
         Args:
             prompt: What the picture shows, in plain words, at most 2000 characters.
             seed: The composition, a whole number from 0 to 4294967295.
-            width: Pixels, a multiple of 16.
-            height: Pixels, a multiple of 16.
-            steps: Denoising steps, 1 to 8; 4 is what the model was made for.
+            width: Pixels, a multiple of 16; 0 is what the model was made for.
+            height: Pixels, a multiple of 16; 0 is what the model was made for.
+            steps: Denoising steps; 0 is what the model was made for.
 
         Returns:
             The picture, a PNG that holds its request as text.
         """
-        fields = {"prompt": prompt, "seed": seed, "width": width, "height": height, "steps": steps}
+        # Not written into the page: it is built once, and the model may be another one by now.
+        chosen = {"width": width, "height": height, "steps": steps}
+        fields: dict[str, object] = {name: value for name, value in chosen.items() if value != 0}
+        fields |= {"prompt": prompt, "seed": seed}
         try:
             asked = validate.asked(fields, services.row)
             frame = await asyncio.wrap_future(services.dispatcher.render(asked.request))
@@ -50,9 +52,9 @@ def register(services: Services) -> None:
         inputs = [
             gr.Textbox(label="prompt"),
             gr.Number(0, label="seed", precision=0),
-            gr.Number(row.default_side, label="width", precision=0),
-            gr.Number(row.default_side, label="height", precision=0),
-            gr.Number(row.steps, label="steps", precision=0),
+            gr.Number(0, label="width", precision=0),
+            gr.Number(0, label="height", precision=0),
+            gr.Number(0, label="steps", precision=0),
         ]
         picture = gr.Image(label="picture", format="png", type="pil")
         gr.Button("generate").click(

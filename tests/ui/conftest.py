@@ -18,7 +18,15 @@ from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 
-OTHER = replace(POSTCARD, name="other", title="Other", max_steps=4, max_side=256, max_area=2**16)
+OTHER = replace(
+    POSTCARD,
+    name="other",
+    title="Other",
+    max_steps=4,
+    default_side=192,
+    max_side=256,
+    max_area=256 * 256,
+)
 ABSENT = replace(POSTCARD, name="absent", title="Absent")
 
 

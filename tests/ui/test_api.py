@@ -2,6 +2,7 @@
 
 import json
 import socket as sockets
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
 from klein_ui import provenance
+from klein_ui.loading import Switched
 from klein_ui.ui import page
 from klein_ui.ui.services import Services
 
@@ -49,6 +51,18 @@ def test_a_prompt_alone_suffices(url: str, tmp_path: Path) -> None:
     client = Client(url, verbose=False, download_files=str(tmp_path))
     with Image.open(client.predict("sun", api_name="/generate")) as picture:
         assert picture.size == (256, 256)
+
+
+def test_what_is_not_said_is_the_default_of_the_model_of_the_moment(
+    url: str, services: Services, tmp_path: Path
+) -> None:
+    client = Client(url, verbose=False, download_files=str(tmp_path))
+    switched = threading.Event()
+    services.dispatcher.open("a", lambda event: isinstance(event, Switched) and switched.set())
+    services.dispatcher.switch(services.choices.named("other"))
+    assert switched.wait(10)
+    with Image.open(client.predict("sun", api_name="/generate")) as picture:
+        assert picture.size == (192, 192)
 
 
 def test_what_is_refused_says_why(url: str) -> None:
