@@ -15,6 +15,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
 from klein_ui import provenance
+from klein_ui.dispatcher import Event
 from klein_ui.loading import Switched
 from klein_ui.ui import page
 from klein_ui.ui.services import Services
@@ -58,7 +59,12 @@ def test_what_is_not_said_is_the_default_of_the_model_of_the_moment(
 ) -> None:
     client = Client(url, verbose=False, download_files=str(tmp_path))
     switched = threading.Event()
-    services.dispatcher.open("a", lambda event: isinstance(event, Switched) and switched.set())
+
+    def listener(event: Event) -> None:
+        if isinstance(event, Switched):
+            switched.set()
+
+    services.dispatcher.open("a", listener)
     services.dispatcher.switch(services.choices.named("other"))
     assert switched.wait(10)
     with Image.open(client.predict("sun", api_name="/generate")) as picture:
