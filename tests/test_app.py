@@ -6,14 +6,18 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG_S = 90.0
 
 
-def app(*argv: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextmanager
+def app(*argv: str) -> Iterator["subprocess.Popen[str]"]:
+    """The app, which does not outlive the test."""
+    process = subprocess.Popen(
         [sys.executable, "app.py", *argv],
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -21,11 +25,16 @@ def app(*argv: str) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def last_line(argv: list[str]) -> tuple[int, str]:
-    process = app(*argv)
-    _, errors = process.communicate(timeout=LONG_S)
+    with app(*argv) as process:
+        _, errors = process.communicate(timeout=LONG_S)
     return process.returncode, errors.splitlines()[-1]
 
 
@@ -49,15 +58,15 @@ def test_the_page_is_up_before_the_model_and_ctrl_c_ends_cleanly(tmp_path: Path)
     with socket.socket() as finder:
         finder.bind(("127.0.0.1", 0))
         port = finder.getsockname()[1]
-    process = app("--port", str(port), "--model", "postcard", "--data-dir", str(tmp_path))
-    assert process.stdout is not None
-    assert f"at http://127.0.0.1:{port}/" in process.stdout.readline()
-    assert process.stderr is not None
-    while "Ready." not in (line := process.stderr.readline()):
-        assert line, "the app ended before it was ready"
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=LONG_S) as page:
-        assert "Klein Live" in page.read().decode()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=LONG_S)
-    assert process.returncode == 0
-    assert "Traceback" not in errors
+    with app("--port", str(port), "--model", "postcard", "--data-dir", str(tmp_path)) as process:
+        assert process.stdout is not None
+        assert f"at http://127.0.0.1:{port}/" in process.stdout.readline()
+        assert process.stderr is not None
+        while "Ready." not in (line := process.stderr.readline()):
+            assert line, "the app ended before it was ready"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=LONG_S) as page:
+            assert "Klein Live" in page.read().decode()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=LONG_S)
+        assert process.returncode == 0
+        assert "Traceback" not in errors
