@@ -36,7 +36,7 @@ class LoraShelf:
         try:
             path = next(path for path in self._paths() if path.stem == name)
             stat = path.stat()
-        except (StopIteration, FileNotFoundError) as error:
+        except (StopIteration, OSError) as error:
             raise InvalidLora(MISSING.format(name=name)) from error
         return LoraFile(path, stat.st_size, stat.st_mtime_ns)
 
@@ -52,10 +52,13 @@ class LoraShelf:
             path = Path(entry.path)
             # Hidden ones are downloads on their way; a foreign name could never be asked for.
             is_lora = path.suffix == SUFFIX and not entry.name.startswith(".")
-            if is_lora and is_lora_name(path.stem) and entry.is_file() and _is_in(path, home):
+            if is_lora and is_lora_name(path.stem) and _is_file_in(path, home):
                 yield path
 
 
-def _is_in(path: Path, home: Path) -> bool:
-    """Whether `path`, its links followed, is in `home`."""
-    return path.resolve().is_relative_to(home)
+def _is_file_in(path: Path, home: Path) -> bool:
+    """Whether `path`, its links followed, is a file in `home`; what cannot be told is not."""
+    try:
+        return path.is_file() and path.resolve().is_relative_to(home)
+    except (OSError, RuntimeError):
+        return False

@@ -249,6 +249,8 @@ def _overrides(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict) or not set(raw) <= {*FOLDER_NUMBERS, "text_encoder_out_layers"}:
         raise EngineFailed(sentence)
     layers = raw.pop("text_encoder_out_layers", None)
+    if layers is not None and not (isinstance(layers, list) and layers):
+        raise EngineFailed(sentence)
     if not all(type(value) is int and value > 0 for value in (*raw.values(), *(layers or ()))):
         raise EngineFailed(sentence)
     return raw if layers is None else {**raw, "text_encoder_out_layers": tuple(layers)}

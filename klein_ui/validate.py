@@ -67,7 +67,10 @@ def asked(raw: Mapping[str, object], row: ModelRow) -> Asked:
     draft_area = row.draft_reference_area if small else row.reference_area
     draft_side = _whole("draft", raw.get("draft", row.draft_side), row.min_side, row.max_side)
     quick = replace(request, reference_area=draft_area, steps=min(request.steps, row.draft_steps))
-    return Asked(request=request, drafts=drafts_of(quick, draft_side, row.min_side))
+    drafts = drafts_of(quick, draft_side, row.min_side)
+    if not drafts and quick.steps < request.steps:
+        drafts = (quick,)
+    return Asked(request=request, drafts=drafts)
 
 
 def drafts_of(request: Request, draft_side: int, min_side: int) -> tuple[Request, ...]:

@@ -186,3 +186,12 @@ def test_the_folder_itself_may_be_a_link(folder: Path, tmp_path: Path) -> None:
 def test_a_name_that_may_be_asked_for_is_a_plain_file_name(name: str) -> None:
     assert Path(f"{name}.safetensors").name == f"{name}.safetensors"
     assert Path(f"{name}.safetensors").stem == name
+
+
+def test_a_link_that_leads_nowhere_is_no_lora(tmp_path: Path) -> None:
+    loop = tmp_path / "ink.safetensors"
+    loop.symlink_to(loop)
+    shelf = LoraShelf(tmp_path)
+    assert shelf.names() == ()
+    with pytest.raises(InvalidLora, match="no LoRA “ink”"):
+        shelf.file("ink")

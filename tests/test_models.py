@@ -63,7 +63,16 @@ def test_a_folder_may_bring_its_own_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", '{"repo": "x"}', '{"max_side": "256"}', '{"max_side": true}', '{"max_side": 0}'],
+    [
+        "{",
+        "[]",
+        '{"repo": "x"}',
+        '{"text_encoder_out_layers": 5}',
+        '{"text_encoder_out_layers": []}',
+        '{"max_side": "256"}',
+        '{"max_side": true}',
+        '{"max_side": 0}',
+    ],
 )
 def test_numbers_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> None:
     tmp_path.joinpath("model_index.json").write_text("{}")

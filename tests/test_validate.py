@@ -176,5 +176,7 @@ def test_drafts_of_base_weights_take_fewer_steps() -> None:
     made = validate.asked({}, KLEIN_BASE_4B)
     assert made.request.steps == 50
     assert {draft.steps for draft in made.drafts} == {KLEIN_BASE_4B.draft_steps}
+    small = validate.asked({"width": 512, "height": 512}, KLEIN_BASE_4B)
+    assert [(draft.width, draft.steps) for draft in small.drafts] == [(512, 12)]
     few = validate.asked({"steps": 5}, KLEIN_BASE_4B)
     assert {draft.steps for draft in few.drafts} == {5}

@@ -1,4 +1,4 @@
-"""Renders by turns with a lossy lever and without, each with an engine of its own."""
+"""Renders with a lossy lever and without: one engine at a time, since two may not fit."""
 
 import time
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.loader import Choice
 
 CACHE_BYTES: Final = 2**26
+PROMPT_CHARS: Final = 40
 LEAST_ERROR: Final = 1e-3
 """Mean square error, in levels, below which two pictures count as equal: 78 dB."""
 
@@ -31,8 +32,12 @@ def levers(choice: Choice) -> dict[str, Choice]:
 
 def measured(model: str, count: int) -> tuple[LossyRow, ...]:
     """A row for each lever on `model`, over `count` prompts. Raises `EngineFailed`."""
-    choice = loader.resolve(model, "auto", None)
-    return tuple(row(name, choice, changed, count) for name, changed in levers(choice).items())
+    choice = loader.resolve(model, "auto", None, "resident")
+    exact = renders(choice, count)
+    return tuple(
+        summed(name, choice, exact, renders(changed, count))
+        for name, changed in levers(choice).items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +48,19 @@ class Rendered:
     took_ms: float
 
 
-def row(name: str, exact: Choice, lossy: Choice, count: int) -> LossyRow:
-    """`count` different prompts, each through both by turns, the first not counted."""
-    found: tuple[list[Rendered], list[Rendered]] = ([], [])
-    engines = [_load(choice) for choice in (exact, lossy)]
-    side = exact.row.default_side
-    for index, prompt in enumerate(prompts(count + 1, 40, 1)):
-        request = Request(
-            prompt, index, side, side, exact.row.steps, exact.row.guidance_scale, exact.row.name
-        )
-        # Whoever comes second finds the machine as the first left it.
-        for which in (index % 2, 1 - index % 2):
-            found[which].append(_rendered(engines[which], request))
-    return summed(name, exact, found[0][1:], found[1][1:])
+def renders(choice: Choice, count: int) -> list[Rendered]:
+    """`count` different prompts, always the same ones, after one that is not counted."""
+    engine = loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
+    row = choice.row
+    base = Request("", 0, row.default_side, row.default_side, row.steps, row.guidance_scale, "")
+    typed = prompts(count + 1, PROMPT_CHARS, 1)
+    try:
+        return [
+            _rendered(engine, replace(base, prompt=prompt, seed=seed, model=row.name))
+            for seed, prompt in enumerate(typed)
+        ][1:]
+    finally:
+        engine.close()
 
 
 def summed(
@@ -81,10 +86,6 @@ def psnr_db(exact: Pixels, other: Pixels) -> float:
     """Peak signal to noise ratio, 10 log10(255^2 / mean square error)."""
     error = np.square(exact.astype(np.float64) - other).mean()
     return float(10 * np.log10(255.0**2 / max(error, LEAST_ERROR)))
-
-
-def _load(choice: Choice) -> KleinEngine:
-    return loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
 
 
 def _rendered(engine: KleinEngine, request: Request) -> Rendered:

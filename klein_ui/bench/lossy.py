@@ -10,6 +10,7 @@ from typing import Final
 
 from klein_ui.bench.hardware import hardware, revision
 from klein_ui.bench.report import as_json, heading, number, table
+from klein_ui.contract import KleinError
 
 NAME: Final = "lossy"
 FULL_PROMPTS, QUICK_PROMPTS = 24, 6
@@ -20,7 +21,7 @@ class LossyRow:
     """One lever on one model, over prompts of which the first is not counted.
 
     Times are medians in milliseconds; `times` is the median of how many times longer the exact
-    render of the same prompt took, right beside it. PSNR is against that render, in dB.
+    render of the same prompt took, with an engine before it. PSNR is against that render, in dB.
     """
 
     lever: str
@@ -63,7 +64,11 @@ def run(chosen: argparse.Namespace) -> int:
 
     machine = hardware()
     count = QUICK_PROMPTS if chosen.quick else FULL_PROMPTS
-    rows = levers.measured(chosen.model, count)
+    try:
+        rows = levers.measured(chosen.model, count)
+    except KleinError as error:
+        print(error, file=sys.stderr)
+        return 2
     command = shlex.join(["python", "-m", "klein_ui.bench", *sys.argv[1:]])
     report = LossyReport(machine, revision(), command, rows)
     print(as_text(report))

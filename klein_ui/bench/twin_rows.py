@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -103,15 +104,29 @@ class Pair:
     def _stopped(self, request: Request) -> tuple[list[float], int]:
         """Steps that renders took after they were superseded in their first, and decodes."""
         engine, before = self.ours.engine, self.ours.engine.decodes
-        further: list[float] = []
-        for index in range(STOPPED_RENDERS):
-            asked: list[int] = []
-            try:
-                hooks = Hooks(superseded=_from_step(1, asked))
-                engine.render(replace(request, prompt=f"stopped {index}"), Stage.DRAFT, hooks)
-            except Superseded:
-                further.append(float(asked[-1] - 1))
-        return further, engine.decodes - before
+        hooks = Hooks(superseded=lambda steps_done: steps_done >= 1)
+        steps = Counted()
+        with self.ours.pipeline.transformer.register_forward_pre_hook(steps):
+            for index in range(STOPPED_RENDERS):
+                steps.begin()
+                with suppress(Superseded):
+                    engine.render(replace(request, prompt=f"stopped {index}"), Stage.DRAFT, hooks)
+        return [float(count - 1) for count in steps.counts], engine.decodes - before
+
+
+class Counted:
+    """A hook that counts calls, anew from each `begin`."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+
+    def begin(self) -> None:
+        """What comes now is counted by itself."""
+        self.counts.append(0)
+
+    def __call__(self, *_: object) -> None:
+        """One call more."""
+        self.counts[-1] += 1
 
 
 def measured(
@@ -147,14 +162,6 @@ def _best_s(device: Device, work: Callable[[], object], times: int = 20) -> floa
         _wait(device)
         found.append(time.perf_counter() - started_s)
     return min(found)
-
-
-def _from_step(step: int, asked: list[int]) -> Callable[[int], bool]:
-    def superseded(steps_done: int) -> bool:
-        asked.append(steps_done)
-        return steps_done >= step
-
-    return superseded
 
 
 def _typed(begun: str, keys: int) -> list[str]:

@@ -65,6 +65,15 @@ class AdaptedLinear(nn.Module):
         added: Tensor = self.base(x) + functional.linear(low, self.up)
         return added
 
+    def reclaim(self) -> None:
+        """Make what was moved within inference mode writable again outside of it.
+
+        Where the components take turns, a render moves them.
+        """
+        for name, buffer in list(self.named_buffers(recurse=False)):
+            if buffer.is_inference():
+                setattr(self, name, buffer.clone())
+
     def wipe(self) -> None:
         """Forget all LoRAs."""
         for buffer in (self.down, self.scales, self.up):
@@ -175,6 +184,8 @@ class Adapters:
 
     def _hold(self, files: tuple[LoraFile, ...], scales: tuple[float, ...]) -> None:
         """Have all that is to be added in the adapted modules, where the weights are now."""
+        for adapted in self._adapted.values():
+            adapted.reclaim()
         written = self._written
         if written is None or written.files != files:
             written = self._write(files)

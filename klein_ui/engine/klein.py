@@ -10,6 +10,7 @@ from torch import Tensor
 
 from klein_ui.cache import ByteLRU, CacheStats
 from klein_ui.contract import (
+    EngineFailed,
     Frame,
     Hooks,
     InvalidLora,
@@ -50,6 +51,7 @@ KEYS_SHARE = 0.5
 
 FrameKey = tuple[Request, tuple[LoraFile, ...]]
 
+TOO_LARGE = "There is too little memory for this picture; choose a smaller size or fewer images."
 CUT = "The end of the prompt is beyond what this model reads; shorten it."
 
 
@@ -155,20 +157,20 @@ class KleinEngine:
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         """The frame of `request`, from the cache or made now. See `contract.Engine`.
 
-        Raises `InvalidPicture` where a reference or mask is gone, and `InvalidLora` where a LoRA is
-        gone or of no use; the next render goes on.
+        Raises `InvalidPicture` where a reference or mask is gone, `InvalidLora` where a LoRA is,
+        or is of no use, `EngineFailed` where the memory is too small; the next render goes on.
         """
         key = self._key(request)
         cached = self._frames.get(key)
         if cached is not None:
             return replace(cached, stage=stage, timings=Timings(cached=True))
-        frame = self._make(request, stage, hooks)
+        frame = self._make_or_say(request, stage, hooks)
         self._frames.put(key, frame, frame.pixels.nbytes)
         return frame
 
     def warm_up(self, request: Request) -> None:
         """Render once without keeping the frame."""
-        self._make(request, Stage.FINAL, Hooks())
+        self._make_or_say(request, Stage.FINAL, Hooks())
 
     def close(self) -> None:
         """Let go of weights and caches; nothing else can be asked of it then."""
@@ -180,6 +182,16 @@ class KleinEngine:
     def _key(self, request: Request) -> FrameKey:
         """The request names its LoRAs, and the files of these names may change."""
         return request, self._adapters.files(request.loras)
+
+    def _make_or_say(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
+        """`_make`, with a sentence where the memory is too small for it."""
+        try:
+            return self._make(request, stage, hooks)
+        except RuntimeError as error:
+            # CUDA has an error of its own for this, MPS has not.
+            if "out of memory" not in str(error):
+                raise
+            raise EngineFailed(TOO_LARGE) from error
 
     @torch.inference_mode()
     def _make(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:

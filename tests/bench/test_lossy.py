@@ -28,7 +28,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["--trim-text", "--memory fp8"])
 def test_each_lever_changes_the_pictures_a_little(small: Path, name: str) -> None:
     choice = loader.resolve(str(small), "cpu", None)
-    row = levers.row(name, choice, levers.levers(choice)[name], 2)
+    exact, lossy = (levers.renders(one, 2) for one in (choice, levers.levers(choice)[name]))
+    row = levers.summed(name, choice, exact, lossy)
     assert (row.lever, row.model, row.side_px, row.prompts) == (name, "small", 64, 2)
     assert 10 < row.worst_psnr_db <= row.psnr_db < 78
     assert row.times > 0
@@ -36,7 +37,15 @@ def test_each_lever_changes_the_pictures_a_little(small: Path, name: str) -> Non
 
 def test_without_a_lever_nothing_strays(small: Path) -> None:
     choice = loader.resolve(str(small), "cpu", None)
-    assert levers.row("none", choice, choice, 1).worst_psnr_db > 78
+    exact, again = levers.renders(choice, 1), levers.renders(choice, 1)
+    assert levers.summed("none", choice, exact, again).worst_psnr_db > 78
+
+
+def test_a_model_that_is_not_there_is_said_in_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert bench.main(["lossy", "--model", "nothing"]) == 2
+    assert "There is no model or folder “nothing”" in capsys.readouterr().err
 
 
 def test_psnr_is_that_of_the_field() -> None:

@@ -8,6 +8,8 @@ import torch
 from klein_ui import models
 from klein_ui.bench import engine, twin_report, twin_rows, twins
 from klein_ui.bench.twin_report import Ceilings, TwinRow, Whole, bars
+from klein_ui.contract import Hooks
+from klein_ui.engine.checkpoints import Checkpoints
 from klein_ui.engine.device import Device
 
 CPU = Device("cpu", torch.float32)
@@ -69,6 +71,17 @@ def test_the_whole_tells_what_a_stopped_and_a_repeated_render_take() -> None:
     assert (whole.stop_steps_p95, whole.stop_decodes, whole.peak_gb) == (0.0, 0, None)
     assert 0 < whole.repeated_ms < 50
     assert len(pair.stock.pipeline.text_encoder.model.layers) == 2
+
+
+def test_a_device_that_runs_ahead_is_seen_to(
+    pair: twin_rows.Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two_ahead(device: torch.device, hooks: Hooks) -> Checkpoints:
+        return Checkpoints(hooks, lambda: lambda: None, ahead=2)
+
+    monkeypatch.setattr(Checkpoints, "on", two_ahead)
+    steps, decodes = pair._stopped(pair.ours.request(128))
+    assert (set(steps), decodes) == ({2.0}, 0)
 
 
 def test_the_ceilings_are_of_this_machine() -> None:

@@ -334,3 +334,15 @@ def test_loras_on_postcard_change_the_picture_and_scale_0_does_not(tmp_path: Pat
     assert torch.equal(latents[0.0], clean_latents(engine, base))
     changes = [np.abs(pixels[one].astype(int) - pixels[0.0]).mean() for one in (0.5, 1.0)]
     assert 1 < changes[0] < changes[1]
+
+
+def test_what_was_moved_within_a_render_can_still_be_changed(engine: KleinEngine) -> None:
+    first = render(engine, request(loras=(Lora("ink", 1.0),)))
+    with torch.inference_mode():
+        for adapted in engine._adapters._adapted.values():
+            for name, buffer in list(adapted.named_buffers(recurse=False)):
+                setattr(adapted, name, buffer.clone())
+    weaker = render(engine, request(loras=(Lora("ink", 0.5),)))
+    assert not np.array_equal(first, weaker)
+    engine._frames.clear()
+    assert np.array_equal(render(engine, request(loras=(Lora("ink", 1.0),))), first)

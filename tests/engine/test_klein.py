@@ -10,7 +10,15 @@ from diffusers import Flux2KleinPipeline
 
 from klein_ui import models
 from klein_ui.bench.photos import Album
-from klein_ui.contract import Frame, Hooks, Pixels, Request, Stage, Superseded
+from klein_ui.contract import (
+    EngineFailed,
+    Frame,
+    Hooks,
+    Pixels,
+    Request,
+    Stage,
+    Superseded,
+)
 from klein_ui.engine import loader
 from klein_ui.engine.device import choose
 from klein_ui.engine.klein import KleinEngine
@@ -190,3 +198,16 @@ def test_a_trimmed_prompt_keeps_what_was_typed_and_drops_the_padding(
     assert trimmed._prompts.encode("x" * 300).embeds.shape[1] == row.max_sequence_length
     assert render(trimmed, request(row)).shape == (64, 64, 3)
     assert trimmed.origin.path == "eager, trimmed text"
+
+
+def test_too_little_memory_is_said_in_one_sentence(
+    engine: KleinEngine, row: models.ModelRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as small:
+        small.setattr(engine._pipeline.vae, "decode", full)
+        with pytest.raises(EngineFailed, match="choose a smaller size"):
+            render(engine, request(row))
+    assert render(engine, request(row)).shape == (64, 64, 3)
