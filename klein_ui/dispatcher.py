@@ -124,15 +124,16 @@ class Dispatcher:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def switch(self, source: Source) -> None:
+    def switch(self, source: Source) -> bool:
         """Have another model for everybody: what runs stops within a step, and `source` takes the
         place of the engine. Every listener is told how far that is, and how it ended.
 
-        When it fails, the model before is loaded again. Of two switches the last one wins.
+        When it fails, the model before is loaded again. Of two switches the last one wins. False,
+        and nothing is told, where that model is there already.
         """
         with self._changed:
-            self._loading.want(source)
             self._changed.notify_all()
+            return self._loading.want(source)
 
     def open(self, name: str, listener: Listener) -> None:
         """Begin the session `name`; its listener is told at once where the loading stands."""

@@ -65,12 +65,16 @@ class Loading:
         """The model that requests are for: the last one that was there, at first the first."""
         return self._source.row
 
-    def want(self, source: Source) -> None:
-        """Have `bring` load `source`, in place of whatever else it was to load."""
+    def want(self, source: Source) -> bool:
+        """Have `bring` load `source`, in place of whatever else it was to load.
+
+        False where that is the model at hand and nothing is being loaded.
+        """
         with self._lock:
             target = self._wanted or self._trying or self._source
             if source.row != target.row:
                 self._wanted = source
+            return self._wanted is not None or self._trying is not None
 
     def stop(self) -> None:
         """End a loading in progress at its next report."""

@@ -98,6 +98,8 @@ def test_the_old_model_is_freed_before_the_new_one_loads(
     assert dispatcher.row == OTHER
     dispatcher.submit("a", asked_of(OTHER, "sun"), seq=1)
     assert ears.shown().frame.request.model == "other"
+    assert not dispatcher.switch(machine.source(OTHER))
+    assert dispatcher.switch(machine.source(POSTCARD))
 
 
 def test_nothing_holds_the_old_model_while_the_new_one_loads(

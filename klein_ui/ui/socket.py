@@ -125,7 +125,8 @@ def hear(services: Services, name: str, text: str) -> str | None:
         message = wire.up(text)
         seq = message.seq
         if message.wanted is not None:
-            services.dispatcher.switch(services.choices.named(message.wanted))
+            if not services.dispatcher.switch(services.choices.named(message.wanted)):
+                return wire.hello(row)
         elif message.fields is None:
             services.dispatcher.clear(name)
         elif message.fields.get("model", row.name) != row.name:

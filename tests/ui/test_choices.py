@@ -135,3 +135,10 @@ def test_the_own_model_is_offered_in_its_place_or_first() -> None:
     assert models.offered(pinned) == (pinned, *models.ROWS[1:])
     mine = replace(models.KLEIN_4B, name="mine")
     assert models.offered(mine) == (mine, *models.ROWS)
+
+
+def test_choosing_the_model_that_is_there_is_answered_too(page: WebSocketTestSession) -> None:
+    page.send_text(ask(1, model="postcard"))
+    heard(page, "frame")
+    page.send_text(choose("postcard", seq=2))
+    assert heard(page, "hello")["model"]["name"] == "postcard"
