@@ -45,6 +45,9 @@ _GROUP_WORDS: dict[str, tuple[str, ...]] = {
     "style": ("style", "look", "technique"),
 }
 
+# One value of many, and yet the most usual of all edits.
+_REMOVED = 0.35
+
 _NOUNS = {"light": LIGHT_WORDS, "terrain": TERRAIN_WORDS, "object": OBJECT_WORDS}
 
 
@@ -161,6 +164,9 @@ def _can_change(scene: Scene, name: str) -> bool:
 
 
 def _other_value(scene: Scene, name: str, rng: np.random.Generator) -> str:
+    removable = NONE in ATTRIBUTE_VALUES[name] and getattr(scene, name) != NONE
+    if removable and rng.random() < _REMOVED:
+        return NONE
     values = [v for v in ATTRIBUTE_VALUES[name] if v not in (getattr(scene, name), "natural")]
     return str(values[int(rng.integers(len(values)))])
 

@@ -94,7 +94,6 @@ def test_an_instruction_changes_what_it_names_and_keeps_the_rest(
     assert judge(small, target, "terrain") == target.terrain
 
 
-@IN_TRAINING
 def test_order_and_switches_decide_what_comes_from_where(edit: Tab, files: dict[str, Path]) -> None:
     add(edit, files["hills"], files["sea"], files["city"])
     text = "use the terrain of image 2"
