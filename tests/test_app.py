@@ -14,6 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LONG_S = 90.0
 
 
+def hear_ctrl_c() -> None:
+    """A shell starts what runs in its background deaf to Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def app(*argv: str) -> Iterator["subprocess.Popen[str]"]:
     """The app, which does not outlive the test."""
@@ -24,6 +29,7 @@ def app(*argv: str) -> Iterator["subprocess.Popen[str]"]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_ctrl_c,
     )
     try:
         yield process
