@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from klein_ui.cache import ByteLRU, CacheStats
 from klein_ui.contract import InvalidLora, Lora, LoraFile, Loras
+from klein_ui.engine.device import is_out_of_memory
 from klein_ui.engine.lora import Factors, LoraReader, LoraWeights
 
 RANK_STEPS = (16, 64, 256, 768)
@@ -157,8 +158,7 @@ class Adapters:
             with torch.inference_mode(mode=False), torch.no_grad():
                 self._hold(files, tuple(lora.scale for lora in _active(loras)))
         except RuntimeError as error:
-            # CUDA has an error of its own for this, MPS has not.
-            if "out of memory" not in str(error):
+            if not is_out_of_memory(error):
                 raise
             self.clear()
             raise InvalidLora(NO_MEMORY) from error

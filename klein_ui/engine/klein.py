@@ -26,7 +26,7 @@ from klein_ui.contract import (
 from klein_ui.engine.adapters import Adapters
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.denoise import denoise
-from klein_ui.engine.device import release
+from klein_ui.engine.device import is_out_of_memory, release
 from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys
 from klein_ui.engine.noise import NoiseField
 from klein_ui.engine.references import References
@@ -188,8 +188,7 @@ class KleinEngine:
         try:
             return self._make(request, stage, hooks)
         except RuntimeError as error:
-            # CUDA has an error of its own for this, MPS has not.
-            if "out of memory" not in str(error):
+            if not is_out_of_memory(error):
                 raise
             raise EngineFailed(TOO_LARGE) from error
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from klein_ui.contract import EngineFailed, Progress
 from klein_ui.engine import measure, memory
-from klein_ui.engine.device import Device
+from klein_ui.engine.device import Device, is_out_of_memory
 from klein_ui.engine.recipes import FLOAT32_BYTES, Recipe
 from klein_ui.models import ModelRow
 
@@ -59,8 +59,7 @@ def place(pipeline: Any, row: ModelRow, device: Device, wanted: str, report: Rep
     try:
         return Placed(_moved(pipeline, plan.recipe, device), plan.recipe.path)
     except RuntimeError as error:
-        # CUDA has an error of its own for this, MPS has not.
-        if "out of memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         raise EngineFailed(
             f"{row.title} does not fit into the memory of {device.hardware}; "
