@@ -1,7 +1,7 @@
 """Muon: momentum steps made orthogonal, for the weight matrices inside the blocks.
 
 K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. Matrices of one
-shape are orthogonalised together, in float32, which on a CPU is faster than ``torch.optim.Muon``.
+shape are orthogonalised together, which on a CPU is faster than ``torch.optim.Muon``.
 """
 
 from __future__ import annotations
@@ -34,8 +34,14 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon:
     """The optimiser; its update has the root mean square of AdamW's (0.2 of the rate)."""
 
-    def __init__(self, weights: Iterable[nn.Parameter], momentum: float = 0.95) -> None:
+    def __init__(
+        self,
+        weights: Iterable[nn.Parameter],
+        momentum: float = 0.95,
+        multiply_in: torch.dtype = torch.float32,
+    ) -> None:
         self.momentum = momentum
+        self.multiply_in = multiply_in
         self._groups: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
         for weight in weights:
             self._groups[tuple(weight.shape)].append(weight)
@@ -51,7 +57,8 @@ class Muon:
             gradient = torch.stack([w.grad for w in group if w.grad is not None])
             velocity = self._velocity[shape]
             velocity.lerp_(gradient, 1.0 - self.momentum)
-            direction = orthogonalise(torch.lerp(gradient, velocity, self.momentum))
+            wanted = torch.lerp(gradient, velocity, self.momentum)
+            direction = orthogonalise(wanted.to(self.multiply_in)).to(wanted.dtype)
             scale = 0.2 * max(shape) ** 0.5
             for weight, change in zip(group, direction, strict=True):
                 weight.add_(change, alpha=-rate * scale)

@@ -17,13 +17,15 @@ _WARM_UP = 100
 class Optimisers:
     """Both optimisers under one learning rate, with warm-up and a linear fall to zero."""
 
-    def __init__(self, model: Flux2Transformer2DModel, probe: nn.Module, rate: float) -> None:
+    def __init__(
+        self, model: Flux2Transformer2DModel, probe: nn.Module, rate: float, *, bf16: bool = False
+    ) -> None:
         hidden: list[nn.Parameter] = []
         other = list(probe.parameters())
         for name, weight in model.named_parameters():
             inside = "transformer_blocks" in name and weight.ndim == 2
             (hidden if inside else other).append(weight)
-        self.muon = Muon(hidden)
+        self.muon = Muon(hidden, multiply_in=torch.bfloat16 if bf16 else torch.float32)
         self.adamw = torch.optim.AdamW(other, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
         self.rate = rate
 

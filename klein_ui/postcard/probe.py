@@ -46,7 +46,7 @@ class LayoutProbe(nn.Module):
         total = torch.zeros((), device=bits.device)
         right = 0.0
         for reader, states in zip((self.text, self.image), self._heard, strict=True):
-            logits = reader(nn.functional.layer_norm(states, states.shape[-1:]))
+            logits = reader(nn.functional.layer_norm(states.float(), states.shape[-1:]))
             wanted = bits[:, None].expand(logits.shape).float()
             total = total + nn.functional.binary_cross_entropy_with_logits(logits, wanted)
             right += float(((logits > 0) == (wanted > 0)).float().mean()) / 2

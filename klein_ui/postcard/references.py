@@ -22,7 +22,7 @@ from klein_ui.postcard.instructions import IMAGES, Edit, draw_edit
 from klein_ui.postcard.layouts import BITS, layout_of
 from klein_ui.postcard.pictures import as_tensor
 from klein_ui.postcard.scenes import Layout, Scene, render
-from klein_ui.postcard.vae import PIXELS_PER_TOKEN, encode
+from klein_ui.postcard.vae import PIXELS_PER_TOKEN, encode, load_vae
 
 REFERENCE_COUNTS = (1, 2, 3)
 
@@ -144,7 +144,7 @@ def main(args: argparse.Namespace) -> None:
     """Write the shards that are missing."""
     torch.set_num_threads(args.threads)
     run, looked_at = Path(args.run), args.reference_size or args.size
-    vae = AutoencoderKLFlux2.from_pretrained(run / "vae").eval()
+    vae = load_vae(run, bf16=args.bf16)
     for number in range(args.shards):
         for references in REFERENCE_COUNTS:
             kind = f"{references}x{args.size}from{looked_at}"
@@ -168,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--count", type=int, default=256, help="edits in a shard")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--bf16", action="store_true", help="encode in bfloat16: faster")
     return options
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from diffusers import AutoencoderKLFlux2
 from torch import Tensor, nn
@@ -37,6 +39,18 @@ def build_vae() -> AutoencoderKLFlux2:
     return vae
 
 
+def load_vae(run: Path, *, bf16: bool = False) -> AutoencoderKLFlux2:
+    """The autoencoder of a training folder, laid out so that a CPU encodes fastest.
+
+    With ``bf16`` its latents are off by half a percent of their spread.
+    """
+    vae = AutoencoderKLFlux2.from_pretrained(run / "vae").eval()
+    # Not the statistics: an error in these would be the same in every picture.
+    for part in (vae.encoder, vae.quant_conv):
+        part.to(torch.bfloat16 if bf16 else torch.float32, memory_format=torch.channels_last)
+    return vae
+
+
 def patchify(latents: Tensor) -> Tensor:
     """(batch, channels, height, width) to (batch, 4 channels, height / 2, width / 2).
 
@@ -52,7 +66,8 @@ def unpatchify(tokens: Tensor) -> Tensor:
 
 def encode(vae: AutoencoderKLFlux2, pixels: Tensor) -> Tensor:
     """Pixels (batch, 3, height, width) in -1..1 to normalised latents (batch, 64, h/16, w/16)."""
-    tokens = patchify(vae.encode(pixels).latent_dist.mode())
+    pixels = pixels.to(next(vae.encoder.parameters()).dtype)
+    tokens = patchify(vae.encode(pixels).latent_dist.mode()).float()
     mean, deviation = _statistics(vae, tokens)
     return (tokens - mean) / deviation
 

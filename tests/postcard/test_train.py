@@ -25,7 +25,7 @@ from klein_ui.postcard.model import (
 from klein_ui.postcard.muon import orthogonalise
 from klein_ui.postcard.references import edit_folder, make_edits, save_edits
 from klein_ui.postcard.tokenizer import train_tokenizer
-from klein_ui.postcard.vae import build_vae, decode, encode, patchify, unpatchify
+from klein_ui.postcard.vae import build_vae, decode, encode, load_vae, patchify, unpatchify
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +129,20 @@ def test_orthogonalised_matrices_are_nearly_so() -> None:
     assert float(values.max()) < 1.5
 
 
-def test_training_lowers_the_loss(run: Path) -> None:
-    args = training.parser().parse_args(arguments(run, 40))
+def test_an_encoder_in_bfloat16_is_close(run: Path) -> None:
+    pictures = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    exact, quick = (load_vae(run, bf16=bf16) for bf16 in (False, True))
+    with torch.no_grad():
+        wanted, found = encode(exact, pictures), encode(quick, pictures)
+    assert found.dtype is torch.float32
+    assert 0 < float((found - wanted).std() / wanted.std()) < 0.02
+
+
+# Of autocast: the norms keep their weights in float32.
+@pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")
+@pytest.mark.parametrize("more", [[], ["--bf16"]])
+def test_training_lowers_the_loss(run: Path, more: list[str]) -> None:
+    args = training.parser().parse_args([*arguments(run, 40), *more])
     trainer = training.Trainer(args)
     losses = [trainer.step(step).get("first", np.nan) for step in range(25)]
     assert np.nanmean(losses[-6:]) < 0.8 * np.nanmean(losses[:4])
