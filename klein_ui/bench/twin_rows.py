@@ -21,6 +21,7 @@ from klein_ui.bench.twin_report import Ceilings, TwinReport, TwinRow, Whole, bar
 from klein_ui.bench.twins import Twin
 from klein_ui.contract import Hooks, Origin, Pixels, Request, Stage, Superseded
 from klein_ui.engine.device import Device
+from klein_ui.engine.graphs import recorder_for
 from klein_ui.engine.klein import KleinEngine
 
 SIDES_PX: Final = (256, 512, 768, 1024)
@@ -53,7 +54,8 @@ class Pair:
         album, origin = Album(photos), Origin("twin", device.hardware, str(device.dtype), "")
 
         def bench(pipeline: Any) -> Bench:
-            engine = KleinEngine(pipeline, twin.row, origin, CACHE_BYTES, album)
+            recorder = recorder_for(pipeline.transformer)
+            engine = KleinEngine(pipeline, twin.row, origin, CACHE_BYTES, album, recorder=recorder)
             return Bench(pipeline, engine, twin.row, photos)
 
         short = twins.with_cut_encoder(whole, last)

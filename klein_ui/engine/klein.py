@@ -27,6 +27,7 @@ from klein_ui.engine.adapters import Adapters
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.denoise import denoise
 from klein_ui.engine.device import is_out_of_memory, release
+from klein_ui.engine.graphs import Recorder, StepGraphs
 from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys
 from klein_ui.engine.noise import NoiseField
 from klein_ui.engine.references import References
@@ -84,10 +85,12 @@ class KleinEngine:
         loras: Loras | None = None,
         *,
         trims_text: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
         """Caches take `cache_bytes` in all; the keys and values of references, where the weights
         are trained for them to stay, may take `spare_bytes` of the device where that is more.
-        The LoRAs that were used last are beside the weights and no cache."""
+        The LoRAs that were used last are beside the weights and no cache. With a `recorder` small
+        steps become graphs."""
         self._pipeline = pipeline
         self._origin = origin
         keeps_keys = isinstance(pipeline, Flux2KleinKVPipeline)
@@ -103,6 +106,11 @@ class KleinEngine:
         self._references = References(pipeline, pictures, revision, int(rest * REFERENCES_SHARE))
         self._regions = Regions(pictures, self._references, int(rest * FITTED_SHARE))
         self._adapters = Adapters(pipeline.transformer, loras, int(rest * LORAS_SHARE))
+        self._graphs: StepGraphs | None = None
+        if recorder is not None:
+            self._graphs = StepGraphs(
+                pipeline.transformer, recorder, layout=lambda: self._adapters.layout
+            )
         self._keys: ReferenceKeys | None = None
         if keeps_keys:
             keys_bytes = max(keys_bytes, spare_bytes)
@@ -129,6 +137,11 @@ class KleinEngine:
     def loras_read(self) -> int:
         """How many files of LoRAs were read."""
         return self._adapters.files_read
+
+    @property
+    def steps_recorded(self) -> int:
+        """How many steps were recorded as graphs; each shape of a picture is one."""
+        return 0 if self._graphs is None else self._graphs.recorded
 
     @property
     def keys_extracted(self) -> int:
@@ -236,7 +249,7 @@ class KleinEngine:
 
     def _velocity(self, looked_at: Sequence[Placed], prompt: PromptEmbeds, plan: Plan) -> Velocity:
         """The way the stock pipeline of these weights would take."""
-        transformer = self._pipeline.transformer
+        transformer = self._graphs or self._pipeline.transformer
         forward = Forward(transformer, prompt, plan)
         if not looked_at:
             return PlainVelocity(forward)

@@ -18,6 +18,7 @@ from klein_ui import models
 from klein_ui.contract import EngineFailed, Loras, Origin, Pictures, Progress
 from klein_ui.engine.device import Device, choose, release
 from klein_ui.engine.download import fetch, fetch_index
+from klein_ui.engine.graphs import recorder_for
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.place import Placed, loadable, place
 from klein_ui.engine.recipes import AUTO, ladder
@@ -100,6 +101,7 @@ def load(
         _spare_bytes(pipeline),
         loras,
         trims_text=choice.trims_text,
+        recorder=recorder_for(pipeline.transformer),
     )
 
 

@@ -82,9 +82,14 @@ def work(widths: Widths, sizes: Sizes, number_bytes: int) -> Work:
     text_widths = widths.text_layers + TEXT_WIDTHS
     return Work(
         text_bytes=_safe(sizes.text_tokens * widths.text * text_widths * number_bytes),
-        steps_bytes=_safe(tokens * widths.transformer * STEP_WIDTHS * number_bytes) + kept,
+        steps_bytes=step_bytes(tokens, widths.transformer, number_bytes) + kept,
         vae_bytes=_safe(sizes.picture_px * widths.vae * DECODE_WIDTHS * number_bytes),
     )
+
+
+def step_bytes(tokens: int, width: int, number_bytes: int) -> int:
+    """What one step of `tokens`, text and images among them, takes in a transformer of `width`."""
+    return _safe(tokens * width * STEP_WIDTHS * number_bytes)
 
 
 def _safe(bytes_: int) -> int:
