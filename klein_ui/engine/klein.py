@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from diffusers import Flux2KleinKVPipeline
 from torch import Tensor
 
 from klein_ui.cache import ByteLRU, CacheStats
@@ -28,7 +27,7 @@ from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.denoise import denoise
 from klein_ui.engine.device import is_out_of_memory, release
 from klein_ui.engine.graphs import Recorder, StepGraphs
-from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys
+from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys, keeps_keys
 from klein_ui.engine.noise import NoiseField
 from klein_ui.engine.references import References
 from klein_ui.engine.region import Region, Regions
@@ -93,8 +92,8 @@ class KleinEngine:
         steps become graphs."""
         self._pipeline = pipeline
         self._origin = origin
-        keeps_keys = isinstance(pipeline, Flux2KleinKVPipeline)
-        keys_bytes = int(cache_bytes * KEYS_SHARE) if keeps_keys else 0
+        keeps = keeps_keys(pipeline.transformer)
+        keys_bytes = int(cache_bytes * KEYS_SHARE) if keeps else 0
         rest = cache_bytes - keys_bytes
         self._frames: ByteLRU[FrameKey, Frame] = ByteLRU(int(rest * FRAMES_SHARE))
         self._prompts = PromptEncoder(
@@ -112,7 +111,7 @@ class KleinEngine:
                 pipeline.transformer, recorder, layout=lambda: self._adapters.layout
             )
         self._keys: ReferenceKeys | None = None
-        if keeps_keys:
+        if keeps:
             keys_bytes = max(keys_bytes, spare_bytes)
             self._keys = ReferenceKeys(pipeline.transformer, revision, keys_bytes)
         self._plans = Plans(pipeline)

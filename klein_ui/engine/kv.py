@@ -9,6 +9,9 @@ A step from kept keys is the stock pipeline's first step in other shapes: the sa
 row of each matrix. On the CPU with one thread the two are equal to the last bit. Several threads
 share the rows between them by their number, and where a share ends a kernel may add up in
 another order: then latents differ by some 1e-6. Ours do not depend on what was kept before.
+
+Other weights can be asked in the same way (`ask_once`). They were not trained for it, and their
+pictures become others.
 """
 
 from collections.abc import Sequence
@@ -16,7 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers.models.transformers.transformer_flux2 import Flux2KVCache
+from diffusers.models.transformers.transformer_flux2 import (
+    Flux2KVAttnProcessor,
+    Flux2KVCache,
+    Flux2KVParallelSelfAttnProcessor,
+)
 from torch import Tensor
 
 from klein_ui.cache import ByteLRU, CacheStats
@@ -27,6 +34,19 @@ from klein_ui.engine.velocity import Forward
 WHOLE_OR_NOT = "This model uses an image whole or not at all; set its strength to 0 or 100 %."
 
 Key = tuple[str, InUse, tuple[tuple[str, int, int], ...]]
+
+
+def ask_once(transformer: Any) -> None:
+    """From now on keys and values of references are kept, whatever the weights were trained for."""
+    for block in transformer.transformer_blocks:
+        block.attn.set_processor(Flux2KVAttnProcessor())
+    for block in transformer.single_transformer_blocks:
+        block.attn.set_processor(Flux2KVParallelSelfAttnProcessor())
+
+
+def keeps_keys(transformer: Any) -> bool:
+    """Whether the attention of `transformer` can read from kept keys and values."""
+    return isinstance(transformer.transformer_blocks[0].attn.processor, Flux2KVAttnProcessor)
 
 
 class ReferenceKeys:

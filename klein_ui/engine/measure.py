@@ -7,11 +7,11 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import torch
-from diffusers import Flux2KleinKVPipeline
 from safetensors import safe_open
 from torch import nn
 
 from klein_ui.engine.device import Device
+from klein_ui.engine.kv import keeps_keys
 from klein_ui.engine.recipes import Model, Part, Room
 from klein_ui.engine.work import Widths
 
@@ -82,11 +82,10 @@ def _weights(module: nn.Module) -> int:
 
 def _widths(pipeline: Any) -> Widths:
     text, transformer = pipeline.text_encoder.config, pipeline.transformer.config
-    keeps_keys = isinstance(pipeline, Flux2KleinKVPipeline)
     return Widths(
         transformer=transformer.num_attention_heads * transformer.attention_head_dim,
         text=text.hidden_size,
         text_layers=text.num_hidden_layers,
         vae=pipeline.vae.config.block_out_channels[1],
-        kept_layers=len(transformer_blocks(pipeline)) if keeps_keys else 0,
+        kept_layers=len(transformer_blocks(pipeline)) if keeps_keys(pipeline.transformer) else 0,
     )

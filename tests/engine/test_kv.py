@@ -14,8 +14,9 @@ from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import Hooks, InvalidPicture, Reference, Request, Stage
 from klein_ui.engine import loader
 from klein_ui.engine.attention import placed
+from klein_ui.engine.device import choose
 from klein_ui.engine.klein import KleinEngine
-from klein_ui.engine.kv import WHOLE_OR_NOT, size_bytes
+from klein_ui.engine.kv import WHOLE_OR_NOT, ask_once, keeps_keys, size_bytes
 
 from .rendering import clean_latents, images, load, render, request, stock_render
 
@@ -222,3 +223,25 @@ def test_a_missing_picture_leaves_the_engine_usable(engine: KleinEngine) -> None
     with pytest.raises(InvalidPicture):
         render(engine, request("first", "never uploaded"))
     assert render(engine, request("first")).shape == (64, 64, 3)
+
+
+def test_other_weights_asked_once_render_as_the_kv_pipeline_does(
+    small_model: Path, album: Album
+) -> None:
+    row = models.from_folder(small_model)
+    choice = loader.Choice(row, choose("cpu"))
+    pipeline, origin = loader.open_pipeline(choice, lambda progress: None)
+    assert not keeps_keys(pipeline.transformer)
+    plain = load(small_model, album)
+    ask_once(pipeline.transformer)
+    assert keeps_keys(pipeline.transformer)
+    engine = KleinEngine(pipeline, row, origin, 2**28, album)
+    stock = Flux2KleinKVPipeline.from_pretrained(small_model, is_distilled=None)
+    stock.set_progress_bar_config(disable=True)
+    wanted = request("first", "second")
+    theirs = stock_render(stock, engine, row, wanted, images(album, wanted))
+    assert np.array_equal(render(engine, wanted), theirs)
+    assert not np.array_equal(render(plain, wanted), theirs)
+    assert np.array_equal(render(engine, request()), render(plain, request()))
+    render(engine, request("first", "second", prompt="another"))
+    assert engine.keys_extracted == 1
