@@ -30,9 +30,10 @@ SEED = 1
 
 
 def prompts_alone(keys: int) -> tuple[EngineRow, ...]:
-    """Postcard without references."""
+    """Postcard without references: a new prompt with each key, and one prompt again and again."""
     bench = Bench.of(models.POSTCARD)
-    return (bench.row("prompt", bench.request(models.POSTCARD.default_side), keys),)
+    request = bench.request(models.POSTCARD.default_side)
+    return (bench.row("prompt", request, keys), bench.row("again", request, keys, again=True))
 
 
 def edits(keys: int) -> tuple[EngineRow, ...]:
@@ -108,12 +109,16 @@ class Bench:
         draft = replace(full, reference_area=row.draft_reference_area)
         return (self.row("full", full, keys), self.row("draft", draft, keys))
 
-    def row(self, shown: str, request: Request, keys: int) -> EngineRow:
-        """Type one prompt, each key through both by turns, the first key of each uncounted."""
+    def row(self, shown: str, request: Request, keys: int, *, again: bool = False) -> EngineRow:
+        """Type one prompt, each key through both by turns, the first key of each uncounted.
+
+        With `again` the whole prompt is asked for as often.
+        """
         (sentence,) = prompts(1, keys + 1, SEED)
         # A prompt of another row would be encoded already.
         begun = f"{shown} {len(request.references)} "
-        typed = [begun + sentence[:end] for end in range(1, keys + 2)]
+        ends = [len(sentence)] * (keys + 1) if again else range(1, keys + 2)
+        typed = [begun + sentence[:end] for end in ends]
         ways: tuple[Way, Way] = (self.ours(request), self.plain(request))
         found: tuple[list[Rendered], list[Rendered]] = ([], [])
         for index, prompt in enumerate(typed):
