@@ -17,6 +17,16 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 @dataclass(frozen=True, slots=True)
+class Decoder:
+    """A decoder in place of a model's own. `repo` is a hub id or, where `local`, a folder."""
+
+    title: str
+    repo: str
+    revision: str | None
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRow:
     """What the app has to know of a model before it is loaded.
 
@@ -24,6 +34,7 @@ class ModelRow:
     while typing with `draft_reference_area`. `repo` is a hub id or, where `local`, a folder.
     Drafts take at most `draft_steps`. Distilled weights have their guidance in them: their
     `max_guidance_scale` is 1. `restriction` is a sentence on what the licence does not allow.
+    `small_decoder` is what `--small-decoder` takes, where there is one.
     """
 
     name: str
@@ -49,6 +60,7 @@ class ModelRow:
     draft_reference_area: int
     text_encoder_out_layers: tuple[int, ...]
     max_sequence_length: int
+    small_decoder: Decoder | None
     about: str
 
     def __post_init__(self) -> None:
@@ -63,6 +75,14 @@ class ModelRow:
         """Whether the weights need guidance, which asks them twice in each step."""
         return self.max_guidance_scale > 1
 
+
+FLUX2_SMALL_DECODER = Decoder(
+    title="FLUX.2 small decoder",
+    repo="black-forest-labs/FLUX.2-small-decoder",
+    revision="a3efc24f613ef42d9428af62fdbd6f5fd8856c4a",
+    local=False,
+)
+"""Of the latents that the whole family shares: three quarters of the channels in each level."""
 
 KLEIN_4B = ModelRow(
     name="klein-4b",
@@ -88,6 +108,7 @@ KLEIN_4B = ModelRow(
     draft_reference_area=512 * 512,
     text_encoder_out_layers=(9, 18, 27),
     max_sequence_length=512,
+    small_decoder=FLUX2_SMALL_DECODER,
     about="The 4-step distilled model by Black Forest Labs.",
 )
 
@@ -160,6 +181,7 @@ POSTCARD = ModelRow(
     draft_reference_area=128 * 128,
     text_encoder_out_layers=(1, 2, 3),
     max_sequence_length=128,
+    small_decoder=None,
     about="Built-in sketch model, for trying the app; not klein.",
 )
 

@@ -11,6 +11,7 @@ from klein_ui import models
 from klein_ui.bench.photos import Album
 from klein_ui.contract import EngineFailed, Hooks, Progress, Request, Stage
 from klein_ui.engine import download, loader
+from klein_ui.engine.fingerprint import fingerprint
 from klein_ui.engine.klein import KleinEngine
 
 
@@ -89,7 +90,7 @@ def test_a_saved_pipeline_loads_and_reports(small_model: Path) -> None:
     assert [report.phase for report in reports] == ["loading", "placing"]
     assert reports[-1].sentence.endswith("it runs on the CPU in float32.")
     assert engine.origin.dtype == "float32"
-    assert engine.origin.revision == loader.fingerprint(small_model)
+    assert engine.origin.revision == fingerprint(small_model)
     request = Request("x", 0, 64, 64, 1, 1.0, choice.row.name)
     assert engine.render(request, Stage.FINAL, Hooks()).origin == engine.origin
 
@@ -162,16 +163,16 @@ def test_a_closed_engine_holds_no_weights(small_model: Path) -> None:
 def test_other_weights_have_another_fingerprint(small_model: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(small_model, other)
-    assert loader.fingerprint(other) == loader.fingerprint(small_model)
+    assert fingerprint(other) == fingerprint(small_model)
     weights = next(other.glob("vae/*.safetensors"))
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(bytes(data))
-    assert loader.fingerprint(other) != loader.fingerprint(small_model)
+    assert fingerprint(other) != fingerprint(small_model)
 
 
 def test_a_hub_snapshot_is_named_by_its_commit(tmp_path: Path) -> None:
-    assert loader.fingerprint(tmp_path / "snapshots" / "0123abc") == "0123abc"
+    assert fingerprint(tmp_path / "snapshots" / "0123abc") == "0123abc"
 
 
 def test_without_a_network_the_sentence_names_the_way_out(
