@@ -193,6 +193,10 @@ FOLDER_NUMBERS = frozenset(
 """The numbers that a `klein_ui.json` in a model's folder may set."""
 
 
+INDEX = "model_index.json"
+INSTEAD_OF_QUANTISED = "choose the model as it was made, with --memory fp8 where room is short"
+
+
 def get(name: str) -> ModelRow:
     """The row called `name`. Raises `EngineFailed` with the known names when there is none."""
     for row in ROWS:
@@ -221,10 +225,11 @@ def from_folder(folder: Path) -> ModelRow:
     A `klein_ui.json` beside the `model_index.json` may set `text_encoder_out_layers` and
     `FOLDER_NUMBERS`. Raises `EngineFailed`.
     """
-    if not (folder / "model_index.json").is_file():
+    if not (folder / INDEX).is_file():
         raise EngineFailed(
             f"The folder “{folder}” holds no diffusers pipeline; give one with a model_index.json."
         )
+    _refuse_quantised(folder, f"the folder “{folder}”")
     own = _overrides(folder / "klein_ui.json")
     try:
         return _folder_row(folder, own)
@@ -233,7 +238,16 @@ def from_folder(folder: Path) -> ModelRow:
 
 
 def from_hub(repo: str, revision: str, folder: Path) -> ModelRow:
-    """A row for the hub's `repo`, of which `folder` has the index. Raises `EngineFailed`."""
+    """A row for the hub's `repo`, of which `folder` has the index and the components' configs.
+
+    Raises `EngineFailed`.
+    """
+    if not (folder / INDEX).is_file():
+        raise EngineFailed(
+            f"The hub's “{repo}” holds no diffusers pipeline; single files, such as those in fp8 "
+            f"or nvfp4, are not read, so {INSTEAD_OF_QUANTISED}."
+        )
+    _refuse_quantised(folder, f"the hub's “{repo}”")
     return replace(
         from_folder(folder),
         name=repo,
@@ -245,9 +259,32 @@ def from_hub(repo: str, revision: str, folder: Path) -> ModelRow:
     )
 
 
+def _refuse_quantised(folder: Path, where: str) -> None:
+    """Weights that another package packed are neither cut nor counted nor placed as ours are."""
+    for config in sorted(folder.glob("*/config.json")):
+        packed = _said_by(config).get("quantization_config")
+        if packed is not None:
+            method = packed.get("quant_method") if isinstance(packed, dict) else None
+            raise EngineFailed(
+                f"The weights in {where} are packed by {method or 'another package'}, which is not "
+                f"read; {INSTEAD_OF_QUANTISED}."
+            )
+
+
+def _said_by(path: Path) -> dict[str, Any]:
+    """The object in the file at `path`. Raises `EngineFailed`."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        said = None
+    if not isinstance(said, dict):
+        raise EngineFailed(f"“{path}” cannot be read; get the model again.")
+    return said
+
+
 def _folder_row(folder: Path, own: dict[str, Any]) -> ModelRow:
     return replace(
-        KLEIN_4B if _is_distilled(folder / "model_index.json") else KLEIN_BASE_4B,
+        KLEIN_4B if _is_distilled(folder / INDEX) else KLEIN_BASE_4B,
         name=folder.resolve().name,
         title=folder.resolve().name,
         repo=str(folder),
@@ -280,12 +317,7 @@ def _overrides(path: Path) -> dict[str, Any]:
 
 def _is_distilled(index: Path) -> bool:
     """What the pipelines of klein record; where nothing is said, the stock pipeline guides."""
-    try:
-        said = json.loads(index.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        said = None
-    if not isinstance(said, dict):
-        raise EngineFailed(f"“{index}” cannot be read; get the model again.")
+    said = _said_by(index)
     # Of the KV pipeline there are distilled weights only, and it takes no guidance.
     kept = said.get("_class_name") == "Flux2KleinKVPipeline"
     return kept or said.get("is_distilled") is True

@@ -50,6 +50,31 @@ def test_a_folder_without_a_pipeline_is_refused(tmp_path: Path) -> None:
         models.from_folder(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("packed", "says"),
+    [({"quant_method": "torchao"}, "packed by torchao"), ({}, "packed by another package")],
+)
+def test_weights_that_another_package_packed_are_refused(
+    tmp_path: Path, packed: dict[str, str], says: str
+) -> None:
+    tmp_path.joinpath("model_index.json").write_text("{}")
+    tmp_path.joinpath("transformer").mkdir()
+    config = tmp_path / "transformer" / "config.json"
+    config.write_text(json.dumps({"quantization_config": packed}))
+    with pytest.raises(EngineFailed, match=f"{says}, .* with --memory fp8 where room is short"):
+        models.from_folder(tmp_path)
+    with pytest.raises(EngineFailed, match=f"in the hub's “a/b” are {says}"):
+        models.from_hub("a/b", "main", tmp_path)
+    config.write_text("[]")
+    with pytest.raises(EngineFailed, match="get the model again"):
+        models.from_folder(tmp_path)
+
+
+def test_a_repo_of_single_files_says_what_to_choose(tmp_path: Path) -> None:
+    with pytest.raises(EngineFailed, match="The hub's “a/b-fp8” holds no diffusers pipeline"):
+        models.from_hub("a/b-fp8", "main", tmp_path / "not-even-there")
+
+
 def test_a_folder_may_bring_its_own_numbers(tmp_path: Path) -> None:
     tmp_path.joinpath("model_index.json").write_text("{}")
     sides = {"min_side": 64, "draft_side": 128, "default_side": 256, "max_side": 256}

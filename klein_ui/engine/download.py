@@ -20,7 +20,7 @@ from klein_ui.contract import EngineFailed, Progress
 from klein_ui.models import Decoder, ModelRow
 
 # Only what a pipeline of components needs: no pickles, no single-file copies of the weights.
-INDEX_PATTERNS = ["model_index.json", "klein_ui.json"]
+INDEX_PATTERNS = ["model_index.json", "klein_ui.json", "*/config.json"]
 PATTERNS = [
     *INDEX_PATTERNS,
     "*/*.json",
@@ -60,7 +60,7 @@ def fetch(row: ModelRow, report: Report) -> Path:
 
 
 def fetch_index(repo: str, revision: str) -> Path:
-    """A folder with the index of `repo` and no weights. Raises `EngineFailed`."""
+    """A folder with the index and the configs of `repo`, and no weights. Raises `EngineFailed`."""
     return _snapshot(Wanted(repo, repo, revision), INDEX_PATTERNS)
 
 
