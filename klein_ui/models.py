@@ -72,7 +72,7 @@ class ModelRow:
 
     @property
     def is_guided(self) -> bool:
-        """Whether the weights need guidance, which asks them twice in each step."""
+        """Whether the guidance scale changes the pictures."""
         return self.max_guidance_scale > 1
 
 
@@ -149,6 +149,18 @@ KLEIN_BASE_9B = replace(
     about="The larger model before distillation: slower, and more varied.",
 )
 
+DEV = replace(
+    _undistilled(KLEIN_4B),
+    name="dev",
+    title="FLUX.2 [dev]",
+    repo="black-forest-labs/FLUX.2-dev",
+    licence=NON_COMMERCIAL,
+    restriction=NOT_FOR_SALE,
+    text_encoder_out_layers=(10, 20, 30),
+    about="The 32B model by Black Forest Labs: the slowest by far, and the largest.",
+)
+"""Its guidance is distilled into it, its steps are not: it is told the scale and asked once."""
+
 KLEIN_9B_KV = replace(
     KLEIN_9B,
     name="klein-9b-kv",
@@ -185,7 +197,7 @@ POSTCARD = ModelRow(
     about="Built-in sketch model, for trying the app; not klein.",
 )
 
-ROWS = (KLEIN_4B, POSTCARD, KLEIN_BASE_4B, KLEIN_9B, KLEIN_BASE_9B, KLEIN_9B_KV)
+ROWS = (KLEIN_4B, POSTCARD, KLEIN_BASE_4B, KLEIN_9B, KLEIN_BASE_9B, KLEIN_9B_KV, DEV)
 
 FOLDER_NUMBERS = frozenset(
     {"max_sequence_length", "default_side", "draft_side", "min_side", "max_side", "max_area"}
@@ -219,8 +231,8 @@ def offered(own: ModelRow) -> tuple[ModelRow, ...]:
 
 
 def from_folder(folder: Path) -> ModelRow:
-    """A row for a pipeline saved by `save_pretrained`, with klein's defaults, or those of its base
-    model where the folder says that its weights are not distilled.
+    """A row for a pipeline saved by `save_pretrained`, with klein's defaults, those of its base
+    model where the folder says that its weights are not distilled, or those of dev.
 
     A `klein_ui.json` beside the `model_index.json` may set `text_encoder_out_layers` and
     `FOLDER_NUMBERS`. Raises `EngineFailed`.
@@ -284,7 +296,7 @@ def _said_by(path: Path) -> dict[str, Any]:
 
 def _folder_row(folder: Path, own: dict[str, Any]) -> ModelRow:
     return replace(
-        KLEIN_4B if _is_distilled(folder / INDEX) else KLEIN_BASE_4B,
+        _akin(folder / INDEX),
         name=folder.resolve().name,
         title=folder.resolve().name,
         repo=str(folder),
@@ -315,9 +327,10 @@ def _overrides(path: Path) -> dict[str, Any]:
     return raw if layers is None else {**raw, "text_encoder_out_layers": tuple(layers)}
 
 
-def _is_distilled(index: Path) -> bool:
-    """What the pipelines of klein record; where nothing is said, the stock pipeline guides."""
+def _akin(index: Path) -> ModelRow:
+    """The row whose numbers such weights take; where nothing is said, the stock pipeline guides."""
     said = _said_by(index)
     # Of the KV pipeline there are distilled weights only, and it takes no guidance.
-    kept = said.get("_class_name") == "Flux2KleinKVPipeline"
-    return kept or said.get("is_distilled") is True
+    if said.get("_class_name") == "Flux2KleinKVPipeline" or said.get("is_distilled") is True:
+        return KLEIN_4B
+    return DEV if said.get("_class_name") == "Flux2Pipeline" else KLEIN_BASE_4B

@@ -11,7 +11,7 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from diffusers import Flux2KleinKVPipeline, Flux2KleinPipeline
+from diffusers import Flux2KleinKVPipeline, Flux2KleinPipeline, Flux2Pipeline
 
 from klein_ui import models
 from klein_ui.contract import EngineFailed, Loras, Origin, Pictures, Progress
@@ -22,13 +22,13 @@ from klein_ui.engine.fingerprint import fingerprint
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.place import Placed, loadable, place
 from klein_ui.engine.recipes import AUTO, ladder
-from klein_ui.engine.text_encoder import open_text_encoder
+from klein_ui.engine.text_encoder import open_text_encoder, open_tokenizer
 from klein_ui.models import Decoder, ModelRow
 
 Report = Callable[[Progress], None]
 
 PIPELINES: dict[str, Any] = {
-    made.__name__: made for made in (Flux2KleinPipeline, Flux2KleinKVPipeline)
+    made.__name__: made for made in (Flux2KleinPipeline, Flux2KleinKVPipeline, Flux2Pipeline)
 }
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -118,15 +118,7 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     report(Progress("loading", f"Loading {row.title}…"))
     try:
         device = loadable(device, folder)
-        pipeline = _class_of(folder).from_pretrained(
-            folder,
-            text_encoder=open_text_encoder(
-                folder / "text_encoder", row.text_encoder_out_layers, device.dtype
-            ),
-            dtype=device.dtype,
-            use_safetensors=True,
-            local_files_only=True,
-        )
+        pipeline = _opened(folder, row, device.dtype)
     except EngineFailed:
         raise
     except Exception as error:
@@ -138,6 +130,25 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     decodes = "" if decoder is None else f", {exchange(pipeline.vae, decoder)}"
     placed = place(pipeline, row, device, choice.memory, report)
     return pipeline, origin(folder, replace(placed, path=placed.path + decodes))
+
+
+def _opened(folder: Path, row: ModelRow, dtype: torch.dtype) -> Any:
+    """The pipeline in `folder`, in main memory."""
+    kind = _class_of(folder)
+    encoder = open_text_encoder(folder / "text_encoder", row.text_encoder_out_layers, dtype)
+    # In place of its processor, which is registered as the tokenizer.
+    own = {"tokenizer": None} if kind is Flux2Pipeline else {}
+    pipeline = kind.from_pretrained(
+        folder,
+        text_encoder=encoder,
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        **own,
+    )
+    if kind is Flux2Pipeline:
+        pipeline.register_modules(tokenizer=open_tokenizer(folder / "tokenizer"))
+    return pipeline
 
 
 def _class_of(folder: Path) -> Any:
