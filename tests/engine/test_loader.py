@@ -70,14 +70,24 @@ def test_a_pipeline_from_the_hub_loads_by_its_id(hub: Path, small_base_model: Pa
     assert engine.origin.revision == "abc123"
 
 
+def test_a_repo_of_single_files_is_refused_by_its_id(hub: Path) -> None:
+    kept = hub / "models--somebody--their-model-fp8"
+    kept.joinpath("snapshots", "abc123").mkdir(parents=True)
+    kept.joinpath("refs").mkdir()
+    kept.joinpath("refs", "main").write_text("abc123")
+    with pytest.raises(EngineFailed, match="their-model-fp8” holds no diffusers pipeline"):
+        loader.resolve("somebody/their-model-fp8", "cpu", None)
+
+
 def test_a_hub_id_that_cannot_be_reached_says_so(hub: Path) -> None:
     with pytest.raises(EngineFailed, match="not on this machine and the hub cannot be reached"):
         loader.resolve("somebody/their-model", "cpu", None)
 
 
-def test_a_licence_with_limits_is_told_before_anything_is_fetched(hub: Path) -> None:
+@pytest.mark.parametrize("name", ["klein-9b", "dev"])
+def test_a_licence_with_limits_is_told_before_anything_is_fetched(hub: Path, name: str) -> None:
     reports: list[Progress] = []
-    choice = loader.resolve("klein-9b", "cpu", None)
+    choice = loader.resolve(name, "cpu", None)
     with pytest.raises(EngineFailed, match="hub cannot be reached"):
         loader.load(choice, 2**20, reports.append, Album())
     assert "no commercial use" in reports[0].sentence
