@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from klein_ui import models, pacing, settings, validate
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
-from klein_ui.engine import loader
+from klein_ui.engine import decoder, loader
 from klein_ui.loading import Source
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
@@ -36,6 +36,7 @@ def services_for(chosen: settings.Settings) -> Services:
     choice = replace(
         loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
         trims_text=chosen.trim_text,
+        small_decoder=decoder.named(chosen.small_decoder),
     )
     pictures = PictureStore(
         chosen.data_dir / "pictures", PICTURES_DISK_BYTES, PICTURES_MEMORY_BYTES

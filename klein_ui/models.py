@@ -17,6 +17,16 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 @dataclass(frozen=True, slots=True)
+class Decoder:
+    """A decoder in place of a model's own. `repo` is a hub id or, where `local`, a folder."""
+
+    title: str
+    repo: str
+    revision: str | None
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRow:
     """What the app has to know of a model before it is loaded.
 
@@ -24,6 +34,7 @@ class ModelRow:
     while typing with `draft_reference_area`. `repo` is a hub id or, where `local`, a folder.
     Drafts take at most `draft_steps`. Distilled weights have their guidance in them: their
     `max_guidance_scale` is 1. `restriction` is a sentence on what the licence does not allow.
+    `small_decoder` is what `--small-decoder` takes, where there is one.
     """
 
     name: str
@@ -49,6 +60,7 @@ class ModelRow:
     draft_reference_area: int
     text_encoder_out_layers: tuple[int, ...]
     max_sequence_length: int
+    small_decoder: Decoder | None
     about: str
 
     def __post_init__(self) -> None:
@@ -60,9 +72,17 @@ class ModelRow:
 
     @property
     def is_guided(self) -> bool:
-        """Whether the weights need guidance, which asks them twice in each step."""
+        """Whether the guidance scale changes the pictures."""
         return self.max_guidance_scale > 1
 
+
+FLUX2_SMALL_DECODER = Decoder(
+    title="FLUX.2 small decoder",
+    repo="black-forest-labs/FLUX.2-small-decoder",
+    revision="a3efc24f613ef42d9428af62fdbd6f5fd8856c4a",
+    local=False,
+)
+"""Of the latents that the whole family shares: three quarters of the channels in each level."""
 
 KLEIN_4B = ModelRow(
     name="klein-4b",
@@ -88,6 +108,7 @@ KLEIN_4B = ModelRow(
     draft_reference_area=512 * 512,
     text_encoder_out_layers=(9, 18, 27),
     max_sequence_length=512,
+    small_decoder=FLUX2_SMALL_DECODER,
     about="The 4-step distilled model by Black Forest Labs.",
 )
 
@@ -128,6 +149,18 @@ KLEIN_BASE_9B = replace(
     about="The larger model before distillation: slower, and more varied.",
 )
 
+DEV = replace(
+    _undistilled(KLEIN_4B),
+    name="dev",
+    title="FLUX.2 [dev]",
+    repo="black-forest-labs/FLUX.2-dev",
+    licence=NON_COMMERCIAL,
+    restriction=NOT_FOR_SALE,
+    text_encoder_out_layers=(10, 20, 30),
+    about="The 32B model by Black Forest Labs: the slowest by far, and the largest.",
+)
+"""Its guidance is distilled into it, its steps are not: it is told the scale and asked once."""
+
 KLEIN_9B_KV = replace(
     KLEIN_9B,
     name="klein-9b-kv",
@@ -160,15 +193,20 @@ POSTCARD = ModelRow(
     draft_reference_area=128 * 128,
     text_encoder_out_layers=(1, 2, 3),
     max_sequence_length=128,
+    small_decoder=None,
     about="Built-in sketch model, for trying the app; not klein.",
 )
 
-ROWS = (KLEIN_4B, POSTCARD, KLEIN_BASE_4B, KLEIN_9B, KLEIN_BASE_9B, KLEIN_9B_KV)
+ROWS = (KLEIN_4B, POSTCARD, KLEIN_BASE_4B, KLEIN_9B, KLEIN_BASE_9B, KLEIN_9B_KV, DEV)
 
 FOLDER_NUMBERS = frozenset(
     {"max_sequence_length", "default_side", "draft_side", "min_side", "max_side", "max_area"}
 )
 """The numbers that a `klein_ui.json` in a model's folder may set."""
+
+
+INDEX = "model_index.json"
+INSTEAD_OF_QUANTISED = "choose the model as it was made, with --memory fp8 where room is short"
 
 
 def get(name: str) -> ModelRow:
@@ -193,16 +231,17 @@ def offered(own: ModelRow) -> tuple[ModelRow, ...]:
 
 
 def from_folder(folder: Path) -> ModelRow:
-    """A row for a pipeline saved by `save_pretrained`, with klein's defaults, or those of its base
-    model where the folder says that its weights are not distilled.
+    """A row for a pipeline saved by `save_pretrained`, with klein's defaults, those of its base
+    model where the folder says that its weights are not distilled, or those of dev.
 
     A `klein_ui.json` beside the `model_index.json` may set `text_encoder_out_layers` and
     `FOLDER_NUMBERS`. Raises `EngineFailed`.
     """
-    if not (folder / "model_index.json").is_file():
+    if not (folder / INDEX).is_file():
         raise EngineFailed(
             f"The folder “{folder}” holds no diffusers pipeline; give one with a model_index.json."
         )
+    _refuse_quantised(folder, f"the folder “{folder}”")
     own = _overrides(folder / "klein_ui.json")
     try:
         return _folder_row(folder, own)
@@ -211,7 +250,16 @@ def from_folder(folder: Path) -> ModelRow:
 
 
 def from_hub(repo: str, revision: str, folder: Path) -> ModelRow:
-    """A row for the hub's `repo`, of which `folder` has the index. Raises `EngineFailed`."""
+    """A row for the hub's `repo`, of which `folder` has the index and the components' configs.
+
+    Raises `EngineFailed`.
+    """
+    if not (folder / INDEX).is_file():
+        raise EngineFailed(
+            f"The hub's “{repo}” holds no diffusers pipeline; single files, such as those in fp8 "
+            f"or nvfp4, are not read, so {INSTEAD_OF_QUANTISED}."
+        )
+    _refuse_quantised(folder, f"the hub's “{repo}”")
     return replace(
         from_folder(folder),
         name=repo,
@@ -223,9 +271,32 @@ def from_hub(repo: str, revision: str, folder: Path) -> ModelRow:
     )
 
 
+def _refuse_quantised(folder: Path, where: str) -> None:
+    """Weights that another package packed are neither cut nor counted nor placed as ours are."""
+    for config in sorted(folder.glob("*/config.json")):
+        packed = _said_by(config).get("quantization_config")
+        if packed is not None:
+            method = packed.get("quant_method") if isinstance(packed, dict) else None
+            raise EngineFailed(
+                f"The weights in {where} are packed by {method or 'another package'}, which is not "
+                f"read; {INSTEAD_OF_QUANTISED}."
+            )
+
+
+def _said_by(path: Path) -> dict[str, Any]:
+    """The object in the file at `path`. Raises `EngineFailed`."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        said = None
+    if not isinstance(said, dict):
+        raise EngineFailed(f"“{path}” cannot be read; get the model again.")
+    return said
+
+
 def _folder_row(folder: Path, own: dict[str, Any]) -> ModelRow:
     return replace(
-        KLEIN_4B if _is_distilled(folder / "model_index.json") else KLEIN_BASE_4B,
+        _akin(folder / INDEX),
         name=folder.resolve().name,
         title=folder.resolve().name,
         repo=str(folder),
@@ -256,14 +327,10 @@ def _overrides(path: Path) -> dict[str, Any]:
     return raw if layers is None else {**raw, "text_encoder_out_layers": tuple(layers)}
 
 
-def _is_distilled(index: Path) -> bool:
-    """What the pipelines of klein record; where nothing is said, the stock pipeline guides."""
-    try:
-        said = json.loads(index.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        said = None
-    if not isinstance(said, dict):
-        raise EngineFailed(f"“{index}” cannot be read; get the model again.")
+def _akin(index: Path) -> ModelRow:
+    """The row whose numbers such weights take; where nothing is said, the stock pipeline guides."""
+    said = _said_by(index)
     # Of the KV pipeline there are distilled weights only, and it takes no guidance.
-    kept = said.get("_class_name") == "Flux2KleinKVPipeline"
-    return kept or said.get("is_distilled") is True
+    if said.get("_class_name") == "Flux2KleinKVPipeline" or said.get("is_distilled") is True:
+        return KLEIN_4B
+    return DEV if said.get("_class_name") == "Flux2Pipeline" else KLEIN_BASE_4B

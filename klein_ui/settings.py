@@ -11,13 +11,17 @@ from typing import Any
 ENV_PREFIX = "KLEIN_"
 DEVICES = ("auto", "cuda", "mps", "cpu")
 MEMORY = ("auto", "resident", "fp8", "offload")
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 Add = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this process runs. Every field is a flag and an environment variable."""
+    """How this process runs. Every field is a flag and an environment variable.
+
+    `small_decoder` is whether to take the model's own, or says which.
+    """
 
     host: str
     port: int
@@ -26,6 +30,7 @@ class Settings:
     device: str
     memory: str
     trim_text: bool
+    small_decoder: str | bool
     data_dir: Path
     settle_ms: int
     grace_ms: int
@@ -50,6 +55,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settin
         device=chosen.device,
         memory=chosen.memory,
         trim_text=chosen.trim_text,
+        small_decoder=chosen.small_decoder,
         data_dir=chosen.data_dir,
         settle_ms=chosen.settle_ms,
         grace_ms=chosen.grace_ms,
@@ -76,7 +82,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
 
     def switch(flag: str, meaning: str) -> None:
         name = ENV_PREFIX + flag.strip("-").replace("-", "_").upper()
-        is_on = environ.get(name, "").lower() in ("1", "true", "yes", "on")
+        is_on = environ.get(name, "").lower() in YES
         parser.add_argument(flag, action="store_true", default=is_on, help=meaning)
 
     _add_address(add, environ)
@@ -84,6 +90,16 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     switch(
         "--trim-text",
         "do not pad prompts to the model's full length: faster, and changes the pictures a little",
+    )
+    add(
+        "--small-decoder",
+        "off",
+        type=_decoder,
+        nargs="?",
+        const=True,
+        metavar="HUB-ID[@SHA]|FOLDER",
+        help="decode with the small decoder that the model has, or with another one: faster, and "
+        "changes the pictures a little",
     )
     _add_pace(add)
     switch("--mcp", "also serve /generate as a tool for MCP clients, at /gradio_api/mcp/")
@@ -189,6 +205,11 @@ def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _decoder(text: str) -> str | bool:
+    # By environment it is a switch as the others are.
+    return text.lower() in YES if text.lower() in (*YES, *NO) else text
 
 
 def _number(what: str, low: int, high: int) -> Callable[[str], int]:

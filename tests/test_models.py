@@ -30,7 +30,7 @@ def test_the_family_is_there_with_its_licences() -> None:
     assert free == {"klein-4b", "klein-base-4b", "postcard"}
     assert all(bool(row.restriction) == (name not in free) for name, row in rows.items())
     guided = {name for name, row in rows.items() if row.is_guided}
-    assert guided == {"klein-base-4b", "klein-base-9b"}
+    assert guided == {"klein-base-4b", "klein-base-9b", "dev"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "nothing"])
@@ -48,6 +48,31 @@ def test_a_wrong_name_lists_the_right_ones() -> None:
 def test_a_folder_without_a_pipeline_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineFailed, match=r"model_index\.json"):
         models.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("packed", "says"),
+    [({"quant_method": "torchao"}, "packed by torchao"), ({}, "packed by another package")],
+)
+def test_weights_that_another_package_packed_are_refused(
+    tmp_path: Path, packed: dict[str, str], says: str
+) -> None:
+    tmp_path.joinpath("model_index.json").write_text("{}")
+    tmp_path.joinpath("transformer").mkdir()
+    config = tmp_path / "transformer" / "config.json"
+    config.write_text(json.dumps({"quantization_config": packed}))
+    with pytest.raises(EngineFailed, match=f"{says}, .* with --memory fp8 where room is short"):
+        models.from_folder(tmp_path)
+    with pytest.raises(EngineFailed, match=f"in the hub's “a/b” are {says}"):
+        models.from_hub("a/b", "main", tmp_path)
+    config.write_text("[]")
+    with pytest.raises(EngineFailed, match="get the model again"):
+        models.from_folder(tmp_path)
+
+
+def test_a_repo_of_single_files_says_what_to_choose(tmp_path: Path) -> None:
+    with pytest.raises(EngineFailed, match="The hub's “a/b-fp8” holds no diffusers pipeline"):
+        models.from_hub("a/b-fp8", "main", tmp_path / "not-even-there")
 
 
 def test_a_folder_may_bring_its_own_numbers(tmp_path: Path) -> None:

@@ -32,6 +32,25 @@ def test_switches_by_environment(said: str, on: bool) -> None:
     assert (chosen.mcp, chosen.trim_text) == (on, on)
 
 
+@pytest.mark.parametrize(
+    ("argv", "said", "which"),
+    [
+        ([], None, False),
+        (["--small-decoder"], None, True),
+        (["--small-decoder", "--mcp"], None, True),
+        (["--small-decoder", "a/b@v1"], "1", "a/b@v1"),
+        ([], "On", True),
+        ([], "0", False),
+        ([], "a/b", "a/b"),
+    ],
+)
+def test_the_small_decoder_is_a_switch_and_may_be_another(
+    argv: list[str], said: str | None, which: str | bool
+) -> None:
+    environ = {} if said is None else {"KLEIN_SMALL_DECODER": said}
+    assert settings.read(argv, environ).small_decoder == which
+
+
 def test_a_folder_may_be_in_the_home() -> None:
     assert settings.read(["--data-dir", "~/x"], {}).data_dir == Path.home() / "x"
 

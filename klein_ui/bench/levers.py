@@ -11,7 +11,7 @@ from klein_ui.bench.lossy import LossyRow
 from klein_ui.bench.photos import Album
 from klein_ui.bench.prompts import prompts
 from klein_ui.bench.samples import median
-from klein_ui.contract import Hooks, Pixels, Request, Stage
+from klein_ui.contract import EngineFailed, Hooks, Pixels, Request, Stage
 from klein_ui.engine import loader
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.loader import Choice
@@ -22,22 +22,36 @@ LEAST_ERROR: Final = 1e-3
 """Mean square error, in levels, below which two pictures count as equal: 78 dB."""
 
 
+SMALL_DECODER: Final = "--small-decoder"
+
+
 def levers(choice: Choice) -> dict[str, Choice]:
-    """The settings to measure by name, each alone."""
-    return {
+    """The settings to measure by name, each alone: those that the model has."""
+    found = {
         "--trim-text": replace(choice, trims_text=True),
         "--memory fp8": replace(choice, memory="fp8"),
     }
+    if choice.row.small_decoder is not None:
+        found[SMALL_DECODER] = replace(choice, small_decoder=True)
+    return found
 
 
-def measured(model: str, count: int) -> tuple[LossyRow, ...]:
-    """A row for each lever on `model`, over `count` prompts. Raises `EngineFailed`."""
+def measured(model: str, count: int) -> tuple[tuple[LossyRow, ...], tuple[str, ...]]:
+    """A row for each lever on `model`, over `count` prompts, and a sentence for each left out.
+
+    Raises `EngineFailed` where there are no exact renders to hold them against.
+    """
     choice = loader.resolve(model, "auto", None, "resident")
     exact = renders(choice, count)
-    return tuple(
-        summed(name, choice, exact, renders(changed, count))
-        for name, changed in levers(choice).items()
-    )
+    rows, left_out = [], []
+    for name, changed in levers(choice).items():
+        try:
+            rows.append(summed(name, choice, exact, renders(changed, count)))
+        except EngineFailed as error:
+            left_out.append(f"{name} is left out: {error}")
+    if choice.row.small_decoder is None:
+        left_out.append(f"{SMALL_DECODER} is left out: {choice.row.title} has no small decoder.")
+    return tuple(rows), tuple(left_out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,12 +37,16 @@ class LossyRow:
 
 @dataclass(frozen=True, slots=True)
 class LossyReport:
-    """Everything one run found out, in the form that all benches share; there are no bars."""
+    """Everything one run found out, in the form that all benches share; there are no bars.
+
+    `left_out` says of each lever that could not be measured why.
+    """
 
     hardware: Mapping[str, object]
     revision: str
     command: str
     rows: tuple[LossyRow, ...]
+    left_out: tuple[str, ...] = ()
     bars: tuple[()] = ()
 
 
@@ -65,12 +69,12 @@ def run(chosen: argparse.Namespace) -> int:
     machine = hardware()
     count = QUICK_PROMPTS if chosen.quick else FULL_PROMPTS
     try:
-        rows = levers.measured(chosen.model, count)
+        rows, left_out = levers.measured(chosen.model, count)
     except KleinError as error:
         print(error, file=sys.stderr)
         return 2
     command = shlex.join(["python", "-m", "klein_ui.bench", *sys.argv[1:]])
-    report = LossyReport(machine, revision(), command, rows)
+    report = LossyReport(machine, revision(), command, rows, left_out)
     print(as_text(report))
     if chosen.json:
         chosen.json.write_text(as_json(report) + "\n", encoding="utf-8")
@@ -80,7 +84,8 @@ def run(chosen: argparse.Namespace) -> int:
 def as_text(report: LossyReport) -> str:
     """`report` as a table for a terminal."""
     above = heading(report.command, report.hardware, report.revision)
-    return f"{above}\n\nLossy levers (ms; medians unless said)\n{_table(report.rows)}"
+    found = f"{above}\n\nLossy levers (ms; medians unless said)\n{_table(report.rows)}"
+    return "\n".join((found, *report.left_out))
 
 
 def _table(rows: Sequence[LossyRow]) -> str:

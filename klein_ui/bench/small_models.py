@@ -107,9 +107,17 @@ def _transformer(shape: Shape) -> Flux2Transformer2DModel:
     ).eval()
 
 
-def _vae() -> AutoencoderKLFlux2:
+def save_decoder(folder: Path) -> None:
+    """A VAE in `folder` whose decoder has half the channels, for the latents of the pipelines."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED + 1)
+        _vae(decoder_channels=(2, 2, 4, 4)).save_pretrained(folder)
+
+
+def _vae(decoder_channels: tuple[int, ...] | None = None) -> AutoencoderKLFlux2:
     made = AutoencoderKLFlux2(
         block_out_channels=(4, 4, 8, 8),
+        decoder_block_out_channels=decoder_channels,
         layers_per_block=1,
         latent_channels=CHANNELS,
         norm_num_groups=1,

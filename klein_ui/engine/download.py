@@ -1,6 +1,7 @@
 """Weights from the hub into its cache, with the bytes so far."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from huggingface_hub.errors import (
 from tqdm import tqdm
 
 from klein_ui.contract import EngineFailed, Progress
-from klein_ui.models import ModelRow
+from klein_ui.models import Decoder, ModelRow
 
 # Only what a pipeline of components needs: no pickles, no single-file copies of the weights.
-INDEX_PATTERNS = ["model_index.json", "klein_ui.json"]
+INDEX_PATTERNS = ["model_index.json", "klein_ui.json", "*/config.json"]
 PATTERNS = [
     *INDEX_PATTERNS,
     "*/*.json",
@@ -27,8 +28,25 @@ PATTERNS = [
     "tokenizer/*.txt",
     "tokenizer/*.jinja",
 ]
+DECODER_INDEX = "config.json"
+DECODER_WEIGHTS = "diffusion_pytorch_model*.safetensors"
 
 Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A repo of the hub, and in words what to do where it cannot be had.
+
+    `flag` is what named it, `pin` what chooses another revision, `instead` what needs it not.
+    """
+
+    title: str
+    repo: str
+    revision: str | None
+    flag: str = "--model"
+    pin: str = "--revision"
+    instead: str = "choose postcard"
 
 
 def fetch(row: ModelRow, report: Report) -> Path:
@@ -38,25 +56,26 @@ def fetch(row: ModelRow, report: Report) -> Path:
     """
     if row.local:
         return Path(row.repo)
-    try:
-        folder = snapshot_download(
-            row.repo,
-            revision=row.revision,
-            allow_patterns=PATTERNS,
-            tqdm_class=reporting_tqdm(row.title, report),
-        )
-    except Exception as error:
-        raise EngineFailed(_why(error, row.title, row.repo, row.revision)) from error
-    return Path(folder)
+    return _snapshot(Wanted(row.title, row.repo, row.revision), PATTERNS, report)
 
 
 def fetch_index(repo: str, revision: str) -> Path:
-    """A folder with the index of `repo` and no weights. Raises `EngineFailed`."""
-    try:
-        folder = snapshot_download(repo, revision=revision, allow_patterns=INDEX_PATTERNS)
-    except Exception as error:
-        raise EngineFailed(_why(error, repo, repo, revision)) from error
-    return Path(folder)
+    """A folder with the index and the configs of `repo`, and no weights. Raises `EngineFailed`."""
+    return _snapshot(Wanted(repo, repo, revision), INDEX_PATTERNS)
+
+
+def fetch_decoder(decoder: Decoder, files: Sequence[str], report: Report) -> Path:
+    """The folder with those `files` of `decoder` that fit the patterns. Raises `EngineFailed`."""
+    if decoder.local:
+        return Path(decoder.repo)
+    flag = "--small-decoder"
+    wanted = Wanted(
+        *(decoder.title, decoder.repo, decoder.revision),
+        flag=flag,
+        pin=f"{flag} {decoder.repo}@SHA",
+        instead=f"start without {flag}",
+    )
+    return _snapshot(wanted, files, report)
 
 
 def reporting_tqdm(title: str, report: Report) -> type[Any]:
@@ -89,7 +108,21 @@ def downloading(title: str, done_bytes: float, total_bytes: float) -> Progress:
     )
 
 
-def _why(error: Exception, title: str, repo: str, revision: str | None) -> str:
+def _snapshot(wanted: Wanted, files: Sequence[str], report: Report | None = None) -> Path:
+    try:
+        folder = snapshot_download(
+            wanted.repo,
+            revision=wanted.revision,
+            allow_patterns=list(files),
+            tqdm_class=reporting_tqdm(wanted.title, report) if report else None,
+        )
+    except Exception as error:
+        raise EngineFailed(_why(error, wanted)) from error
+    return Path(folder)
+
+
+def _why(error: Exception, wanted: Wanted) -> str:
+    title, repo = wanted.title, wanted.repo
     match error:
         case GatedRepoError():
             return (
@@ -97,15 +130,15 @@ def _why(error: Exception, title: str, repo: str, revision: str | None) -> str:
                 "do that, then log in with “hf auth login”."
             )
         case RevisionNotFoundError():
-            return f"{repo} has no revision “{revision}”; choose another with --revision."
+            return f"{repo} has no revision “{wanted.revision}”; choose another with {wanted.pin}."
         case RepositoryNotFoundError() | HFValidationError():
-            return f"The hub has no model “{repo}”; check the name given with --model."
+            return f"The hub has no model “{repo}”; check the name given with {wanted.flag}."
         case OSError() if "No space left" in str(error):
             return f"The disk is too full for {title}; free some room and try again."
         case LocalEntryNotFoundError() | HfHubHTTPError() | OSError():
             return (
                 f"{title} is not on this machine and the hub cannot be reached; "
-                "connect and try again, or choose postcard."
+                f"connect and try again, or {wanted.instead}."
             )
         case _:
             return f"{title} could not be downloaded ({type(error).__name__}); try again."

@@ -41,6 +41,7 @@ from klein_ui.engine.velocity import (
     PlainVelocity,
     Velocity,
 )
+from klein_ui.engine.ways import ways_of
 from klein_ui.models import GRID_PX, ModelRow
 
 # Of the memory for caches: most to finished frames, which cost the most to make again.
@@ -92,6 +93,7 @@ class KleinEngine:
         steps become graphs."""
         self._pipeline = pipeline
         self._origin = origin
+        self._ways = ways_of(pipeline)
         keeps = keeps_keys(pipeline.transformer)
         keys_bytes = int(cache_bytes * KEYS_SHARE) if keeps else 0
         rest = cache_bytes - keys_bytes
@@ -209,7 +211,8 @@ class KleinEngine:
         watch = Stopwatch(self._pipeline._execution_device)
         with watch.part("encode"):
             prompt = self._prompts.encode(request.prompt)
-            without = self._prompts.encode("") if self._is_guided(request) else None
+            guided = self._ways.asks_twice(request.guidance_scale)
+            without = self._prompts.encode("") if guided else None
         with watch.part("images"):
             job = self._prepared(request, prompt, without)
 
@@ -225,10 +228,6 @@ class KleinEngine:
             pixels = self._finished(latents, job)
         return self._frame(job, stage, pixels, watch.timings())
 
-    def _is_guided(self, request: Request) -> bool:
-        """Distilled weights have the guidance in them, and the stock pipeline ignores the scale."""
-        return request.guidance_scale > 1 and not self._pipeline.config.is_distilled
-
     def _prepared(
         self, request: Request, prompt: PromptEmbeds, without: PromptEmbeds | None = None
     ) -> _Job:
@@ -240,16 +239,19 @@ class KleinEngine:
         noise = self._pipeline._pack_latents(field)
         region = self._regions.of(request, noise)
         looked_at = placed(request, self._references)
-        velocity = self._velocity(looked_at, prompt, plan)
+        told = self._ways.told(request.guidance_scale)
+        velocity = self._velocity(looked_at, prompt, plan, told)
         if without is not None:
-            unprompted = self._velocity(looked_at, without, plan)
+            unprompted = self._velocity(looked_at, without, plan, told)
             velocity = GuidedVelocity(velocity, unprompted, request.guidance_scale)
         return _Job(request, prompt, plan, noise, velocity, region)
 
-    def _velocity(self, looked_at: Sequence[Placed], prompt: PromptEmbeds, plan: Plan) -> Velocity:
+    def _velocity(
+        self, looked_at: Sequence[Placed], prompt: PromptEmbeds, plan: Plan, told: Tensor | None
+    ) -> Velocity:
         """The way the stock pipeline of these weights would take."""
         transformer = self._graphs or self._pipeline.transformer
-        forward = Forward(transformer, prompt, plan)
+        forward = Forward(transformer, prompt, plan, told)
         if not looked_at:
             return PlainVelocity(forward)
         if self._keys is not None:

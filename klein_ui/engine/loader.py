@@ -1,6 +1,5 @@
 """Loads the one pipeline: from the hub, a folder, or the assets."""
 
-import hashlib
 import json
 import os
 import re
@@ -12,43 +11,46 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from diffusers import Flux2KleinKVPipeline, Flux2KleinPipeline
+from diffusers import Flux2KleinKVPipeline, Flux2KleinPipeline, Flux2Pipeline
 
 from klein_ui import models
 from klein_ui.contract import EngineFailed, Loras, Origin, Pictures, Progress
+from klein_ui.engine.decoder import exchange, fetch_small_decoder
 from klein_ui.engine.device import Device, choose, release
 from klein_ui.engine.download import fetch, fetch_index
+from klein_ui.engine.fingerprint import fingerprint
 from klein_ui.engine.graphs import recorder_for
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.place import Placed, loadable, place
 from klein_ui.engine.recipes import AUTO, ladder
-from klein_ui.engine.text_encoder import open_text_encoder
-from klein_ui.models import ModelRow
+from klein_ui.engine.text_encoder import open_text_encoder, open_tokenizer
+from klein_ui.models import Decoder, ModelRow
 
 Report = Callable[[Progress], None]
 
 PIPELINES: dict[str, Any] = {
-    made.__name__: made for made in (Flux2KleinPipeline, Flux2KleinKVPipeline)
+    made.__name__: made for made in (Flux2KleinPipeline, Flux2KleinKVPipeline, Flux2Pipeline)
 }
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 # Of what the weights leave free; the rest is for the work itself and for other programs.
 SPARE_SHARE = 0.5
-HASH_WHOLE_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which weights run where, and how they are to be held there: a key of `recipes.ladder`.
 
-    `trims_text` gives up the padding of prompts, see `text.PromptEncoder`.
+    `trims_text` gives up the padding of prompts, see `text.PromptEncoder`. `small_decoder` is one
+    to decode with, or whether to take the row's own, see `decoder`.
     """
 
     row: ModelRow
     device: Device
     memory: str = AUTO
     trims_text: bool = False
+    small_decoder: Decoder | bool = False
 
 
 def resolve(model: str, device: str, revision: str | None, memory: str = AUTO) -> Choice:
@@ -114,18 +116,11 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     if row.restriction:
         report(Progress("licence", f"{row.title}: {row.licence} licence. {row.restriction}"))
     folder = fetch(row, report)
+    decoder = fetch_small_decoder(choice.small_decoder, row, folder, report)
     report(Progress("loading", f"Loading {row.title}…"))
     try:
         device = loadable(device, folder)
-        pipeline = _class_of(folder).from_pretrained(
-            folder,
-            text_encoder=open_text_encoder(
-                folder / "text_encoder", row.text_encoder_out_layers, device.dtype
-            ),
-            dtype=device.dtype,
-            use_safetensors=True,
-            local_files_only=True,
-        )
+        pipeline = _opened(folder, row, device.dtype)
     except EngineFailed:
         raise
     except Exception as error:
@@ -134,7 +129,28 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
             f"remove “{folder}” and get them again."
         ) from error
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline, origin(folder, place(pipeline, row, device, choice.memory, report))
+    decodes = "" if decoder is None else f", {exchange(pipeline.vae, decoder)}"
+    placed = place(pipeline, row, device, choice.memory, report)
+    return pipeline, origin(folder, replace(placed, path=placed.path + decodes))
+
+
+def _opened(folder: Path, row: ModelRow, dtype: torch.dtype) -> Any:
+    """The pipeline in `folder`, in main memory."""
+    kind = _class_of(folder)
+    encoder = open_text_encoder(folder / "text_encoder", row.text_encoder_out_layers, dtype)
+    # In place of its processor, which is registered as the tokenizer.
+    own = {"tokenizer": None} if kind is Flux2Pipeline else {}
+    pipeline = kind.from_pretrained(
+        folder,
+        text_encoder=encoder,
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        **own,
+    )
+    if kind is Flux2Pipeline:
+        pipeline.register_modules(tokenizer=open_tokenizer(folder / "tokenizer"))
+    return pipeline
 
 
 def _class_of(folder: Path) -> Any:
@@ -157,24 +173,6 @@ def origin(folder: Path, placed: Placed) -> Origin:
         build=f"torch {torch.__version__}, diffusers {diffusers.__version__}",
         path=placed.path,
     )
-
-
-def fingerprint(folder: Path) -> str:
-    """A name for exactly these weights: the hub's commit, else a hash of the files.
-
-    The hub's cache names a snapshot's folder by its commit. Large local weights are hashed by
-    name, size and time of change, small ones by content.
-    """
-    if folder.parent.name == "snapshots":
-        return folder.name
-    files = sorted(folder.glob("*/*.safetensors"))
-    whole = sum(file.stat().st_size for file in files) <= HASH_WHOLE_BYTES
-    digest = hashlib.sha256()
-    for file in files:
-        stat = file.stat()
-        digest.update(f"{file.parent.name}/{file.name}:{stat.st_size}".encode())
-        digest.update(file.read_bytes() if whole else str(stat.st_mtime_ns).encode())
-    return digest.hexdigest()[:16]
 
 
 def _leave_cores() -> None:

@@ -13,6 +13,7 @@ from torch import nn
 from klein_ui.engine.device import Device
 from klein_ui.engine.kv import keeps_keys
 from klein_ui.engine.recipes import Model, Part, Room
+from klein_ui.engine.text_encoder import language_model
 from klein_ui.engine.work import Widths
 
 
@@ -57,7 +58,7 @@ def measured(pipeline: Any, title: str) -> Model:
 
 def text_blocks(pipeline: Any) -> Sequence[nn.Module]:
     """The layers of the text encoder, without its embeddings."""
-    return list(pipeline.text_encoder.model.layers)
+    return list(language_model(pipeline.text_encoder).layers)
 
 
 def transformer_blocks(pipeline: Any) -> Sequence[nn.Module]:
@@ -81,7 +82,8 @@ def _weights(module: nn.Module) -> int:
 
 
 def _widths(pipeline: Any) -> Widths:
-    text, transformer = pipeline.text_encoder.config, pipeline.transformer.config
+    text = pipeline.text_encoder.config.get_text_config()
+    transformer = pipeline.transformer.config
     return Widths(
         transformer=transformer.num_attention_heads * transformer.attention_head_dim,
         text=text.hidden_size,

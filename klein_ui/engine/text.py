@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from klein_ui.cache import ByteLRU, CacheStats
+from klein_ui.engine.ways import ways_of
 from klein_ui.models import ModelRow
 
 TRIMMED_TOKENS = (32, 64, 128, 256)
@@ -30,13 +31,15 @@ class PromptEncoder:
 
     The stock pipeline pads every prompt to `max_sequence_length`, and the picture attends to the
     padding. With `trims_text` it is cut to the next of `TRIMMED_TOKENS`: less work, and a picture
-    that is a little different. What is kept is the same: no token looks at those behind it.
+    that is a little different. What is kept is the same: no token looks at those behind it, nor
+    at padding before it.
     """
 
     def __init__(
         self, pipeline: Any, row: ModelRow, max_bytes: int, *, trims_text: bool = False
     ) -> None:
         self._pipeline = pipeline
+        self._ways = ways_of(pipeline)
         self._trims_text = trims_text
         self._layers = row.text_encoder_out_layers
         self._length = row.max_sequence_length
@@ -59,35 +62,35 @@ class PromptEncoder:
         self.encoded += 1
         device = self._pipeline._execution_device
         tokens, cut_tokens = self._tokens(prompt)
-        length = self._kept(int(tokens["attention_mask"].sum()))
+        kept = self._kept(int(tokens["attention_mask"].sum()))
         output = self._body()(
-            input_ids=tokens["input_ids"][:, :length].to(device),
-            attention_mask=tokens["attention_mask"][:, :length].to(device),
+            input_ids=tokens["input_ids"][:, kept].to(device),
+            attention_mask=tokens["attention_mask"][:, kept].to(device),
             output_hidden_states=True,
             use_cache=False,
         )
         # Stacked as the pipeline does: (1, layers, length, hidden) to (1, length, layers * hidden).
         states = torch.stack([output.hidden_states[k] for k in self._layers], dim=1)
-        embeds = states.permute(0, 2, 1, 3).reshape(1, length, -1)
-        text_ids = self._pipeline._prepare_text_ids(embeds).to(device)
-        return PromptEmbeds(embeds, text_ids, cut_tokens)
+        embeds = states.permute(0, 2, 1, 3).flatten(2)
+        text_ids = self._pipeline._prepare_text_ids(torch.empty(1, self._length, 0))[:, kept]
+        return PromptEmbeds(embeds, text_ids.to(device), cut_tokens)
 
-    def _kept(self, tokens: int) -> int:
-        """How long the embeddings of a prompt of so many tokens are."""
+    def _kept(self, tokens: int) -> slice:
+        """Where a prompt of so many tokens is among those it was padded to."""
         lengths = (*TRIMMED_TOKENS, self._length) if self._trims_text else (self._length,)
-        return min(self._length, next(n for n in lengths if n >= min(tokens, self._length)))
+        length = min(self._length, next(n for n in lengths if n >= min(tokens, self._length)))
+        if self._pipeline.tokenizer.padding_side == "left":
+            return slice(self._length - length, self._length)
+        return slice(length)
 
     def _tokens(self, prompt: str) -> tuple[Any, int]:
         tokenizer = self._pipeline.tokenizer
-        text = tokenizer.apply_chat_template(
-            [{"role": "user", "content": prompt}],
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=False,
-        )
-        whole = len(tokenizer(text)["input_ids"])
+        wording = self._ways.worded(prompt)
+        starts = wording.adds_start
+        whole = len(tokenizer(wording.text, add_special_tokens=starts)["input_ids"])
         tokens = tokenizer(
-            text,
+            wording.text,
+            add_special_tokens=starts,
             return_tensors="pt",
             padding="max_length",
             truncation=True,

@@ -21,11 +21,15 @@ class Velocity(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forward:
-    """A call of the transformer with what all steps of one render share."""
+    """A call of the transformer with what all steps of one render share.
+
+    `guidance`, shape (1,), is for weights that are told the scale.
+    """
 
     transformer: Any
     prompt: PromptEmbeds
     plan: Plan
+    guidance: Tensor | None = None
 
     def __call__(self, latents: Tensor, ids: Tensor, step: int, **more: Any) -> Tensor:
         """The transformer's answer to `latents` at the positions `ids`, (1, tokens, 4)."""
@@ -33,7 +37,7 @@ class Forward:
         answer: Tensor = self.transformer(
             hidden_states=latents.to(self.transformer.dtype),
             timestep=timestep / 1000,
-            guidance=None,
+            guidance=self.guidance,
             encoder_hidden_states=self.prompt.embeds,
             txt_ids=self.prompt.text_ids,
             img_ids=ids,

@@ -14,6 +14,8 @@ from klein_ui.bench import levers, lossy, small_models
 from klein_ui.bench.levers import psnr_db
 from klein_ui.bench.lossy import LossyRow
 from klein_ui.engine import loader
+from klein_ui.engine.loader import Choice
+from klein_ui.models import Decoder, ModelRow
 
 ROW = LossyRow("--trim-text", "postcard", 256, 6, 300.0, 200.0, 1.5, 31.0, 24.0)
 
@@ -25,9 +27,17 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def choice(small: Path) -> Choice:
+    """The small model, of which a small decoder is known."""
+    small_models.save_decoder(small.parent / "decoder")
+    found = loader.resolve(str(small), "cpu", None)
+    known = Decoder("its decoder", str(small.parent / "decoder"), None, local=True)
+    return replace(found, row=replace(found.row, small_decoder=known))
+
+
 @pytest.mark.parametrize("name", ["--trim-text", "--memory fp8"])
-def test_each_lever_changes_the_pictures_a_little(small: Path, name: str) -> None:
-    choice = loader.resolve(str(small), "cpu", None)
+def test_each_lever_changes_the_pictures_a_little(choice: Choice, name: str) -> None:
     exact, lossy = (levers.renders(one, 2) for one in (choice, levers.levers(choice)[name]))
     row = levers.summed(name, choice, exact, lossy)
     assert (row.lever, row.model, row.side_px, row.prompts) == (name, "small", 64, 2)
@@ -35,8 +45,32 @@ def test_each_lever_changes_the_pictures_a_little(small: Path, name: str) -> Non
     assert row.times > 0
 
 
-def test_without_a_lever_nothing_strays(small: Path) -> None:
-    choice = loader.resolve(str(small), "cpu", None)
+def test_the_small_decoder_is_one_of_them_and_draws_something_else(choice: Choice) -> None:
+    exact, other = (
+        levers.renders(one, 1) for one in (choice, levers.levers(choice)["--small-decoder"])
+    )
+    assert levers.summed("", choice, exact, other).worst_psnr_db < 78
+
+
+def test_a_lever_that_cannot_be_had_is_left_out_in_a_sentence(
+    small: Path, choice: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(row: ModelRow) -> tuple[list[str], tuple[str, ...]]:
+        monkeypatch.setattr(loader, "resolve", lambda *_: replace(choice, row=row))
+        rows, left_out = levers.measured("small", 1)
+        return [found.lever for found in rows], left_out
+
+    others = ["--trim-text", "--memory fp8"]
+    known = Decoder("its decoder", str(small), None, local=True)
+    names, left_out = measured(replace(choice.row, small_decoder=known))
+    assert names == others
+    assert left_out[0].startswith("--small-decoder is left out: its decoder is no decoder for")
+    names, left_out = measured(replace(choice.row, small_decoder=None))
+    assert names == others
+    assert left_out == ("--small-decoder is left out: small has no small decoder.",)
+
+
+def test_without_a_lever_nothing_strays(choice: Choice) -> None:
     exact, again = levers.renders(choice, 1), levers.renders(choice, 1)
     assert levers.summed("none", choice, exact, again).worst_psnr_db > 78
 
@@ -60,16 +94,18 @@ def test_the_command_prints_and_writes(
 ) -> None:
     asked: list[tuple[str, int]] = []
 
-    def measured(model: str, count: int) -> tuple[LossyRow, ...]:
+    def measured(model: str, count: int) -> tuple[tuple[LossyRow, ...], tuple[str, ...]]:
         asked.append((model, count))
-        return (ROW,)
+        return (ROW,), ("--small-decoder is left out: why.",)
 
     monkeypatch.setattr(levers, "measured", measured)
     file = tmp_path / "found.json"
     assert bench.main(["lossy", "--quick", "--model", "postcard", "--json", str(file)]) == 0
     assert asked == [("postcard", lossy.QUICK_PROMPTS)]
     assert json.loads(file.read_text())["rows"][0]["psnr_db"] == 31.0
-    assert "--trim-text" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "--trim-text" in printed
+    assert printed.endswith("--small-decoder is left out: why.\n")
 
 
 def test_the_flags_are_declared() -> None:

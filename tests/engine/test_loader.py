@@ -11,6 +11,7 @@ from klein_ui import models
 from klein_ui.bench.photos import Album
 from klein_ui.contract import EngineFailed, Hooks, Progress, Request, Stage
 from klein_ui.engine import download, loader
+from klein_ui.engine.fingerprint import fingerprint
 from klein_ui.engine.klein import KleinEngine
 
 
@@ -69,14 +70,24 @@ def test_a_pipeline_from_the_hub_loads_by_its_id(hub: Path, small_base_model: Pa
     assert engine.origin.revision == "abc123"
 
 
+def test_a_repo_of_single_files_is_refused_by_its_id(hub: Path) -> None:
+    kept = hub / "models--somebody--their-model-fp8"
+    kept.joinpath("snapshots", "abc123").mkdir(parents=True)
+    kept.joinpath("refs").mkdir()
+    kept.joinpath("refs", "main").write_text("abc123")
+    with pytest.raises(EngineFailed, match="their-model-fp8” holds no diffusers pipeline"):
+        loader.resolve("somebody/their-model-fp8", "cpu", None)
+
+
 def test_a_hub_id_that_cannot_be_reached_says_so(hub: Path) -> None:
     with pytest.raises(EngineFailed, match="not on this machine and the hub cannot be reached"):
         loader.resolve("somebody/their-model", "cpu", None)
 
 
-def test_a_licence_with_limits_is_told_before_anything_is_fetched(hub: Path) -> None:
+@pytest.mark.parametrize("name", ["klein-9b", "dev"])
+def test_a_licence_with_limits_is_told_before_anything_is_fetched(hub: Path, name: str) -> None:
     reports: list[Progress] = []
-    choice = loader.resolve("klein-9b", "cpu", None)
+    choice = loader.resolve(name, "cpu", None)
     with pytest.raises(EngineFailed, match="hub cannot be reached"):
         loader.load(choice, 2**20, reports.append, Album())
     assert "no commercial use" in reports[0].sentence
@@ -89,7 +100,7 @@ def test_a_saved_pipeline_loads_and_reports(small_model: Path) -> None:
     assert [report.phase for report in reports] == ["loading", "placing"]
     assert reports[-1].sentence.endswith("it runs on the CPU in float32.")
     assert engine.origin.dtype == "float32"
-    assert engine.origin.revision == loader.fingerprint(small_model)
+    assert engine.origin.revision == fingerprint(small_model)
     request = Request("x", 0, 64, 64, 1, 1.0, choice.row.name)
     assert engine.render(request, Stage.FINAL, Hooks()).origin == engine.origin
 
@@ -162,16 +173,16 @@ def test_a_closed_engine_holds_no_weights(small_model: Path) -> None:
 def test_other_weights_have_another_fingerprint(small_model: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(small_model, other)
-    assert loader.fingerprint(other) == loader.fingerprint(small_model)
+    assert fingerprint(other) == fingerprint(small_model)
     weights = next(other.glob("vae/*.safetensors"))
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(bytes(data))
-    assert loader.fingerprint(other) != loader.fingerprint(small_model)
+    assert fingerprint(other) != fingerprint(small_model)
 
 
 def test_a_hub_snapshot_is_named_by_its_commit(tmp_path: Path) -> None:
-    assert loader.fingerprint(tmp_path / "snapshots" / "0123abc") == "0123abc"
+    assert fingerprint(tmp_path / "snapshots" / "0123abc") == "0123abc"
 
 
 def test_without_a_network_the_sentence_names_the_way_out(

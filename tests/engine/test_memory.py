@@ -27,7 +27,8 @@ from klein_ui.models import KLEIN_4B, ModelRow
 
 GB = 10**9
 
-# Counted in the stock classes with the shapes of the weights, the text encoder cut after layer 27.
+# Counted in the stock classes with the shapes of the weights, the text encoder cut after layer 27,
+# that of dev after 30.
 VAE = Part(84_046_115)
 KLEIN_4B_SIZES = Model(
     title=KLEIN_4B.title,
@@ -42,6 +43,14 @@ KLEIN_9B_SIZES = Model(
     transformer=Part(9_078_581_248, 8_724_152_320, 150_994_944),
     vae=VAE,
     widths=Widths(transformer=4096, text=4096, text_layers=27, vae=256),
+)
+
+DEV_SIZES = Model(
+    title=models.DEV.title,
+    text_encoder=Part(17_343_754_240, 16_672_358_400, 167_772_160),
+    transformer=Part(32_223_281_152, 31_406_948_352, 339_738_624),
+    vae=VAE,
+    widths=Widths(transformer=6144, text=5120, text_layers=30, vae=256),
 )
 
 counts = st.integers(10**6, 4 * 10**10)
@@ -159,6 +168,9 @@ def test_fp8_is_left_alone_where_there_is_no_gpu_that_knows_it(
         (KLEIN_9B_SIZES, 23.6, FP8, True),
         (KLEIN_9B_SIZES, 15.5, FP8_OFFLOAD, False),
         (KLEIN_9B_SIZES, 9.0, CPU, True),
+        (DEV_SIZES, 139.0, RESIDENT, True),
+        (DEV_SIZES, 79.0, FP8, True),
+        (DEV_SIZES, 47.0, FP8_OFFLOAD, True),
     ],
 )
 def test_klein_on_cards_that_people_have(
