@@ -15,8 +15,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from klein_ui import models, pacing, settings, validate
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
-from klein_ui.engine import decoder, loader
-from klein_ui.loading import Source
+from klein_ui.engine import decoder, loader, lora_download
+from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
 from klein_ui.store import PictureStore
@@ -61,7 +61,11 @@ def services_for(chosen: settings.Settings) -> Services:
             staleness_s=chosen.staleness_ms / 1000,
         ),
     )
-    return Services(choices, dispatcher, chosen, Shelf(SHELF_BYTES), pictures)
+
+    def fetch_lora(hub_id: str, report: Report) -> str:
+        return lora_download.fetch_lora(hub_id, loras.folder, report)
+
+    return Services(choices, dispatcher, chosen, Shelf(SHELF_BYTES), pictures, loras, fetch_lora)
 
 
 def quick(request: Request) -> Request:

@@ -27,6 +27,11 @@ class LoraShelf:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @property
+    def folder(self) -> Path:
+        """Where the files lie, from the root of the disk."""
+        return self._folder.absolute()
+
     def names(self) -> tuple[str, ...]:
         """The names of all LoRAs, sorted. Raises `InvalidLora` for a folder that cannot be read."""
         return tuple(sorted(path.stem for path in self._paths()))

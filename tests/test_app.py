@@ -10,6 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from app import services_for
+from klein_ui import settings
+from klein_ui.contract import InvalidLora
+
 ROOT = Path(__file__).resolve().parent.parent
 LONG_S = 90.0
 
@@ -76,3 +82,17 @@ def test_the_page_is_up_before_the_model_and_ctrl_c_ends_cleanly(tmp_path: Path)
         _, errors = process.communicate(timeout=LONG_S)
         assert process.returncode == 0
         assert "Traceback" not in errors
+
+
+def test_the_loras_are_those_of_the_data_folder_and_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    chosen = settings.read(["--model", "postcard", "--data-dir", str(tmp_path)], {})
+    services = services_for(chosen)
+    (tmp_path / "loras").mkdir()
+    (tmp_path / "loras" / "ink.safetensors").write_bytes(b"")
+    assert services.loras.names() == ("ink",)
+    with pytest.raises(InvalidLora, match="The hub cannot be reached for “alice/ink”; connect"):
+        services.fetch_lora("alice/ink", lambda progress: None)

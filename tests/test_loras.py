@@ -129,6 +129,13 @@ def test_the_shelf_lists_the_safetensors_files_of_its_folder(folder: Path) -> No
     assert LoraShelf(folder).names() == ("Ink wash 2", "ink", "夜.v1")
 
 
+def test_the_folder_can_be_told_from_anywhere(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    assert LoraShelf(Path(folder.name)).folder == folder
+
+
 def test_a_folder_that_is_not_there_yet_holds_nothing(tmp_path: Path) -> None:
     shelf = LoraShelf(tmp_path / "later")
     assert shelf.names() == ()

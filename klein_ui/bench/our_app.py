@@ -10,7 +10,9 @@ from klein_ui.bench.stamp import number_of
 from klein_ui.bench.watched import Watched
 from klein_ui.contract import Asked
 from klein_ui.dispatcher import Dispatcher
+from klein_ui.engine.lora_download import fetch_lora
 from klein_ui.loading import READY, Source
+from klein_ui.loras import LoraShelf
 from klein_ui.pacing import PacingSettings
 from klein_ui.settings import read
 from klein_ui.store import PictureStore
@@ -50,8 +52,15 @@ def start(
         time.sleep(POLL_S)
     flags = ["--port", str(port), "--data-dir", str(folder), "--grace-ms", "0"]
     pictures = PictureStore(folder / "pictures", PICTURES_BYTES, PICTURES_BYTES)
+    loras = LoraShelf(folder / "loras")
     services = Services(
-        Choices((source,)), dispatcher, read(flags, environ={}), Shelf(SHELF_BYTES), pictures
+        Choices((source,)),
+        dispatcher,
+        read(flags, environ={}),
+        Shelf(SHELF_BYTES),
+        pictures,
+        loras,
+        lambda hub_id, report: fetch_lora(hub_id, loras.folder, report),
     )
     served = page.launch(page.build(services), services, block_thread=False)
 

@@ -100,11 +100,15 @@ def downloading(title: str, done_bytes: float, total_bytes: float) -> Progress:
     """The progress of a download in words."""
     if total_bytes <= 0:
         return Progress("downloading", f"Downloading {title}…")
-    done_gb, total_gb = done_bytes / 1e9, total_bytes / 1e9
+    done, total = done_bytes / 1e6, total_bytes / 1e6
+    # As precise as a bar can show it: models in tenths of GB, LoRAs in MB.
+    so_far = (
+        f"{done / 1e3:.1f} of {total / 1e3:.1f} GB"
+        if total >= 1e3
+        else f"{done:.0f} of {total:.0f} MB"
+    )
     return Progress(
-        "downloading",
-        f"Downloading {title}: {done_gb:.1f} of {total_gb:.1f} GB",
-        min(1.0, done_bytes / total_bytes),
+        "downloading", f"Downloading {title}: {so_far}", min(1.0, done_bytes / total_bytes)
     )
 
 

@@ -2,9 +2,11 @@
 
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from huggingface_hub import hf_hub_download, snapshot_download
 from huggingface_hub.errors import (
@@ -25,12 +27,23 @@ from klein_ui.engine.lora import MAX_FILE_BYTES
 from klein_ui.loras import SUFFIX
 from klein_ui.validate import is_lora_name
 
+SPARE_BYTES = 2**30
+"""What stays free on the disk: whoever opens the page may ask for LoRAs."""
+
 HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:/([\w./ ()-]+\.safetensors))?(?:@([\w./-]+))?")
+
+# As the address bar has it, of a repo or of one of its files.
+ADDRESS = re.compile(
+    r"https://huggingface\.co/([^/?#]+/[^/?#]+)"
+    r"(?:/(?:blob|resolve|tree)/([^/?#]+)(/[^?#]+?)?)?/?(?:[?#].*)?"
+)
 
 WRONG_ID = "“{id}” is no hub id; give one such as somebody/their-lora or somebody/their-lora@v1."
 NONE_THERE = "“{repo}” holds no {missing}; check the name."
 SEVERAL = "“{repo}” holds several LoRAs; say which, such as {example}."
 TOO_LARGE = f"“{{repo}}” is larger than {MAX_FILE_BYTES // 2**30} GB; choose a smaller LoRA."
+FULL = "The disk is too full for “{repo}”; free some room and try again."
+NO_FOLDER = "The folder of LoRAs cannot be written; check that the app may."
 TAKEN = "There is a LoRA “{name}” already; rename or remove that one first."
 
 
@@ -44,12 +57,18 @@ class HubId:
 
 
 def parsed(text: str) -> HubId:
-    """The parts of a hub id. Raises `InvalidLora`."""
-    found = HUB_ID.fullmatch(text)
+    """The parts of a hub id, or of the address of its page. Raises `InvalidLora`."""
+    address = ADDRESS.fullmatch(text)
+    found = HUB_ID.fullmatch(_id_at(address) if address else text)
     if found is None:
         raise InvalidLora(WRONG_ID.format(id=text[:100]))
     repo, file, revision = found.groups()
     return HubId(repo, file, revision)
+
+
+def _id_at(address: re.Match[str]) -> str:
+    repo, revision, file = address.groups()
+    return f"{repo}{unquote(file or '')}" + (f"@{revision}" if revision else "")
 
 
 def fetch_lora(text: str, folder: Path, report: Report) -> str:
@@ -74,6 +93,8 @@ def fetch_lora(text: str, folder: Path, report: Report) -> str:
         if place.exists():
             raise InvalidLora(TAKEN.format(name=name))
         folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < (chosen.file_size or 0) + SPARE_BYTES:
+            raise InvalidLora(FULL.format(repo=hub_id.repo))
         _download(hub_id.repo, chosen, place, report)
     except InvalidLora:
         raise
@@ -135,7 +156,9 @@ def _why(error: Exception, hub_id: HubId) -> str:
         case RepositoryNotFoundError() | HFValidationError():
             return f"The hub has no LoRA “{hub_id.repo}”; check the name."
         case OSError() if "No space left" in str(error):
-            return f"The disk is too full for “{hub_id.repo}”; free some room and try again."
+            return FULL.format(repo=hub_id.repo)
+        case PermissionError() | FileExistsError() | NotADirectoryError():
+            return NO_FOLDER
         case LocalEntryNotFoundError() | EntryNotFoundError() | HfHubHTTPError() | OSError():
             return (
                 f"The hub cannot be reached for “{hub_id.repo}”; connect and try again, "

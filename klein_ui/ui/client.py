@@ -6,7 +6,7 @@ from pathlib import Path
 from klein_ui.models import ModelRow
 from klein_ui.ui import sizes, wire
 from klein_ui.uploads import MAX_UPLOAD_BYTES, TOO_LARGE
-from klein_ui.validate import MAX_PROMPT_CHARS
+from klein_ui.validate import MAX_LORA_SCALE, MAX_LORAS, MAX_PROMPT_CHARS
 
 ASSETS = Path(__file__).parent / "assets"
 FAVICON = ASSETS / "favicon.svg"
@@ -22,6 +22,8 @@ SCRIPTS = (
     "prompt",
     "chips",
     "settings",
+    "lorafolder",
+    "loras",
     "actions",
     "keys",
     "tabs",
@@ -38,7 +40,7 @@ SCRIPTS = (
     "boot",
 )
 """Script names in order; the last one starts the rest."""
-STYLES = ("page", "stage", "prompt", "side", "edit", "gallery", "widths")
+STYLES = ("page", "stage", "prompt", "side", "loras", "edit", "gallery", "widths")
 """Style sheet names in order; the last one bends the others to the width of the screen."""
 
 
@@ -66,5 +68,6 @@ def _config(row: ModelRow) -> dict[str, object]:
         "seed": sizes.DEFAULT_SEED,
         "aspect": sizes.DEFAULT_ASPECT,
         "upload": {"bytes": MAX_UPLOAD_BYTES, "sentence": TOO_LARGE},
+        "loras": {"most": MAX_LORAS, "highest": MAX_LORA_SCALE},
         "row": wire.greeting(row),
     }

@@ -7,9 +7,10 @@ from typing import Any
 import gradio as gr
 
 from klein_ui.models import ModelRow
-from klein_ui.ui import sizes
+from klein_ui.ui import loras, sizes
 from klein_ui.ui.desk import named
 from klein_ui.ui.refit import Fit, Fitted
+from klein_ui.ui.services import Services
 from klein_ui.validate import MAX_SEED
 
 STYLES = ("flat", "line drawing", "pixel art", "neon", "watercolour", "monochrome")
@@ -36,11 +37,12 @@ def place_actions(desk: str, more: Mapping[str, str]) -> None:
             gr.Button(words, size="sm", min_width=0, **named(desk, part))
 
 
-def place_settings(desk: str, row: ModelRow, *, follows_image: bool = False) -> list[Fitted]:
+def place_settings(desk: str, services: Services, *, follows_image: bool = False) -> list[Fitted]:
     """The settings of a request; those that depend on the model."""
     gr.Button("Settings", size="sm", min_width=0, **named(desk, "fold"))
     with gr.Column(**named(desk, "settings")):
-        widgets = _settings(desk, row, follows_image)
+        widgets = _settings(desk, services.row, follows_image)
+        loras.place(services)
     gr.on(
         # Events are attributes that gradio makes at run time.
         [getattr(widget, "change") for widget in widgets.values()],  # noqa: B009

@@ -85,7 +85,7 @@ def place(services: Services) -> list[Fitted]:
         with gr.Column(**desk.named(desk.EDIT, "side")):
             gr.HTML(_gallery(row), apply_default_css=False, js_on_load=None)
             controls.place_actions(desk.EDIT, {"use-result": "Use as image 1"})
-            return controls.place_settings(desk.EDIT, row, follows_image=True)
+            return controls.place_settings(desk.EDIT, services, follows_image=True)
 
 
 def _gallery(row: ModelRow) -> str:

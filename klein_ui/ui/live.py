@@ -20,5 +20,5 @@ def place(services: Services) -> list[Fitted]:
             chips = controls.place_chips(desk.LIVE, row)
         with gr.Column(**desk.named(desk.LIVE, "side")):
             controls.place_actions(desk.LIVE, {"edit-this": "Edit this"})
-            settings = controls.place_settings(desk.LIVE, row)
+            settings = controls.place_settings(desk.LIVE, services)
     return [*chips, *settings]

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
-from klein_ui.ui import api, client, edit, header, lane, live, pictures, refit, socket
+from klein_ui.ui import api, client, edit, header, lane, live, lora_routes, pictures, refit, socket
 from klein_ui.ui.services import Services
 from klein_ui.ui.theme import KleinTheme
 
@@ -39,6 +40,15 @@ def build(services: Services) -> gr.Blocks:
     return blocks
 
 
+def routes(services: Services) -> list[BaseRoute]:
+    """What the page asks for beside its Gradio events."""
+    return [
+        *socket.routes(services),
+        *pictures.routes(services),
+        *lora_routes.routes(services),
+    ]
+
+
 def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) -> Served:
     """Serve `blocks`; with `block_thread` return only when the server ends."""
     settings = services.settings
@@ -51,7 +61,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         theme=KleinTheme(),
         head=client.head(services.row),
         favicon_path=client.FAVICON,
-        app_kwargs={"routes": [*socket.routes(services), *pictures.routes(services)]},
+        app_kwargs={"routes": routes(services)},
         ssr_mode=False,
         pwa=False,
         run_history=False,

@@ -1,25 +1,36 @@
 """What every tab, socket and endpoint of the page works with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from klein_ui.dispatcher import Dispatcher
+from klein_ui.loading import Report
+from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
 from klein_ui.settings import Settings
 from klein_ui.store import PictureStore
 from klein_ui.ui.choices import Choices
 from klein_ui.ui.shelf import Shelf
 
+FetchLora = Callable[[str, Report], str]
+"""Puts the LoRA with a hub id among the others, telling how far it is; the name it has there.
+
+Raises `KleinError`. It may take minutes, and more than one at a time may be asked for.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """The one engine behind the page and the models it may have, where finished frames wait to be
-    fetched, and where the images of the gallery are kept."""
+    fetched, where the images of the gallery are kept, and the LoRAs there are and may be."""
 
     choices: Choices
     dispatcher: Dispatcher
     settings: Settings
     shelf: Shelf
     pictures: PictureStore
+    loras: LoraShelf
+    fetch_lora: FetchLora
 
     @property
     def row(self) -> ModelRow:

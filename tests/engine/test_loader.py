@@ -203,3 +203,8 @@ def test_the_bytes_of_a_download_are_reported() -> None:
         progress.refresh()
     assert reports[-1].sentence == "Downloading klein: 1.0 of 4.0 GB"
     assert reports[-1].fraction == 0.25
+
+
+def test_small_downloads_are_counted_in_mb() -> None:
+    assert download.downloading("ink", 6.4e6, 180e6).sentence == "Downloading ink: 6 of 180 MB"
+    assert download.downloading("ink", 0, 0).fraction is None

@@ -64,6 +64,12 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
         ("a/b@v1.0", HubId("a/b", None, "v1.0")),
         ("a/b@refs/pr/2", HubId("a/b", None, "refs/pr/2")),
         ("a/b/c.safetensors", HubId("a/b", "c.safetensors", None)),
+        ("https://huggingface.co/a/b", HubId("a/b", None, None)),
+        ("https://huggingface.co/a/b/tree/v1/", HubId("a/b", None, "v1")),
+        (
+            "https://huggingface.co/a/b/blob/main/c/d%20(2).safetensors?library=x",
+            HubId("a/b", "c/d (2).safetensors", "main"),
+        ),
         ("a/b/c/d (2).safetensors@0f", HubId("a/b", "c/d (2).safetensors", "0f")),
     ],
 )
@@ -72,7 +78,20 @@ def test_a_hub_id_has_a_repo_and_maybe_a_file_and_a_revision(text: str, parts: H
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "a/b/c", "a/b/c.bin", "https://hub/a/b", "a/b@", "a b/c", "a/b\n", "/a/b"]
+    "text",
+    [
+        "",
+        "a",
+        "a/b/c",
+        "a/b/c.bin",
+        "https://hub/a/b",
+        "https://huggingface.co/a",
+        "https://huggingface.co/a/b/blob/main/c.bin",
+        "a/b@",
+        "a b/c",
+        "a/b\n",
+        "/a/b",
+    ],
 )
 def test_what_is_no_hub_id_says_what_one_looks_like(text: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidLora, match="is no hub id; give one such as somebody/their-lora"):
@@ -124,6 +143,19 @@ def test_what_is_too_large_is_not_downloaded(hub: Hub, tmp_path: Path) -> None:
     assert len(asked) == 1
 
 
+def test_the_disk_keeps_some_room(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked, folder = hub(**{"ink.safetensors": 5}), tmp_path / "loras"
+    free = lora_download.SPARE_BYTES + 4
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Mock(free=free))
+    with pytest.raises(InvalidLora, match="The disk is too full for “a/b”; free some room"):
+        fetch("a/b", folder)
+    assert (len(asked), list(folder.iterdir())) == (1, [])
+    free += 1
+    assert fetch("a/b", folder) == "b"
+
+
 ANSWER: Any = Mock(headers={})
 
 
@@ -137,6 +169,7 @@ ANSWER: Any = Mock(headers={})
         (OSError(28, "No space left on device"), "The disk is too full for “a/b”; free some"),
         (LocalEntryNotFoundError(""), "The hub cannot be reached for “a/b”; connect"),
         (ConnectionError(), "cannot be reached"),
+        (PermissionError(13, "no"), "The folder of LoRAs cannot be written; check"),
         (ValueError(), r"could not be downloaded \(ValueError\); try again"),
     ],
 )

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from klein_ui import settings
-from klein_ui.contract import EngineFailed
+from klein_ui.contract import EngineFailed, InvalidLora, Progress
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Report, Source
+from klein_ui.loras import LoraShelf
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
 from klein_ui.store import PictureStore
@@ -35,6 +36,19 @@ def absent(report: Report) -> FakeEngine:
     raise EngineFailed("The hub cannot be reached; connect and try again.")
 
 
+def scripted_fetch(hub_id: str, report: Report, folder: Path) -> str:
+    """A hub with one LoRA, “alice/ink”, and a way there that breaks for “broken/way”."""
+    report(Progress("downloading", f"Downloading {hub_id}…"))
+    if hub_id == "broken/way":
+        raise ValueError("no sentence of this reaches anybody")
+    if hub_id != "alice/ink":
+        raise InvalidLora(f"The hub has no LoRA “{hub_id}”; check the name.")
+    report(Progress("downloading", "Downloading ink: 6 of 12 MB", 0.5))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ink.safetensors").write_bytes(b"12345")
+    return "ink"
+
+
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
     """A started dispatcher over a quick fake engine; a prompt with “boom” fails.
@@ -48,5 +62,11 @@ def services(tmp_path: Path) -> Iterator[Services]:
     dispatcher.start()
     pictures = PictureStore(tmp_path / "pictures", 2**24, 2**24)
     choices = Choices((source, *others))
-    yield Services(choices, dispatcher, settings.read([], {}), Shelf(2**24), pictures)
+    loras = LoraShelf(tmp_path / "loras")
+
+    def fetch(hub_id: str, report: Report) -> str:
+        return scripted_fetch(hub_id, report, loras.folder)
+
+    shelf = Shelf(2**24)
+    yield Services(choices, dispatcher, settings.read([], {}), shelf, pictures, loras, fetch)
     dispatcher.stop()

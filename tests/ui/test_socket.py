@@ -14,6 +14,7 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from klein_ui import dispatcher, provenance
+from klein_ui.contract import Lora
 from klein_ui.engine.fake import bands
 from klein_ui.ui import socket
 from klein_ui.ui.services import Services
@@ -68,6 +69,32 @@ def test_a_full_picture_that_rests_comes_again_finer(client: TestClient) -> None
     assert (quick["fine"], fine["fine"]) == (False, True)
     assert (fine["seq"], fine["frame"]) == (quick["seq"], quick["frame"])
     assert len(large) > len(small)
+
+
+def test_loras_are_fields_of_a_message_and_stay_in_the_png(client: TestClient) -> None:
+    ink, off = {"name": "ink wash", "scale": -0.5}, {"name": "off", "scale": 0}
+    with client.websocket_connect(socket.SOCKET_PATH) as page:
+        ask(page, 1, "sun")
+        without = next_frame(page)[1]
+        ask(page, 2, "sun", loras=[off, ink])
+        header, body = next_frame(page)
+        assert body != without
+    reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+    with Image.open(io.BytesIO(reply.content)) as picture:
+        request = provenance.request_from(str(picture.info["klein-live"]))
+        assert "<lora:ink wash:-0.5>" in str(picture.info["parameters"])
+    assert request.loras == (Lora("ink wash", -0.5),)
+
+
+def test_too_many_loras_are_one_sentence_and_the_next_key_is_drawn(client: TestClient) -> None:
+    four = [{"name": name} for name in "abcd"]
+    with client.websocket_connect(socket.SOCKET_PATH) as page:
+        ask(page, 1, "sun", loras=four)
+        error = next_error(page)
+        assert (error["seq"], error["field"]) == (1, "loras")
+        assert error["sentence"] == "3 LoRAs work together at most; switch off 1."
+        ask(page, 2, "sun", loras=four[:3])
+        assert next_frame(page)[0]["seq"] == 2
 
 
 def test_the_png_of_a_frame_holds_its_request(client: TestClient, services: Services) -> None:

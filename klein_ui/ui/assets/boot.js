@@ -9,6 +9,7 @@ const PARTS = [
   ".klein-aspect input",
   ".klein-side-length input",
   ".klein-draft input",
+  ".klein-loras",
   ".klein-fold",
   ...Object.keys(TIPS).map((part) => `.klein-${part}`),
 ];

@@ -4,8 +4,8 @@ const MOST_ASKED = 256;
 const PAUSE_MS = 1_500;
 
 /**
- * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`.
- * `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
+ * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`, and the
+ * folder of `loras`. `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
  * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
  * after each picture, `asking()` before each request, `resized()` when the size became another,
  * `refit()` when the model did.
@@ -42,6 +42,9 @@ function createDesk(root, config, wire, plus = {}) {
     fit();
     ask(performance.now());
   });
+  const loras = createLoras(find(".klein-loras"), wire.loras, config.loras, `${root.id}-loras`, () =>
+    ask(performance.now()),
+  );
   const prompt = createPrompt(root, config.promptChars, (text, at) => {
     const paused = finished === newest && at - typedAt > PAUSE_MS;
     typedAt = at;
@@ -66,7 +69,8 @@ function createDesk(root, config, wire, plus = {}) {
       speaker.hush("error");
       return;
     }
-    const message = requestMessage(newest, text, settings.values(), plus.fields?.(settings.values()));
+    const more = { ...loras.fields(), ...plus.fields?.(settings.values()) };
+    const message = requestMessage(newest, text, settings.values(), more);
     message.model = config.row.model.name;
     asked.set(newest, { keyAt, message });
     if (asked.size > MOST_ASKED) forget([...asked.keys()][MOST_ASKED / 2]);

@@ -58,7 +58,7 @@ function start() {
   }
 
   const nextSeq = () => (seq += 1);
-  const wire = { nextSeq, link, where };
+  const wire = { nextSeq, link, where, loras: createLoraFolder(where.loras) };
   const front = () => every().find((desk) => desk.root.checkVisibility()) ?? every()[0];
   let editingIs;
   const editing = new Promise((resolve) => (editingIs = resolve));

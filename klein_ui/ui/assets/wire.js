@@ -38,6 +38,7 @@ function addresses() {
     changes: (name) => `${api.href}/frames/${encodeURIComponent(name)}/changes.png`,
     sources: (name) => `${api.href}/frames/${encodeURIComponent(name)}/sources`,
     pictures: `${api.href}/pictures`,
+    loras: `${api.href}/loras`,
     picture: (digest, query) => `${api.href}/pictures/${digest}.jpg?${new URLSearchParams(query)}`,
   };
 }

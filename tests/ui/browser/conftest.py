@@ -11,13 +11,15 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from klein_ui import models, pacing, settings, validate
+from klein_ui.contract import InvalidLora
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
-from klein_ui.loading import Source
+from klein_ui.loading import Report, Source
+from klein_ui.loras import LoraShelf
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
 from klein_ui.ui.choices import Choices
-from klein_ui.ui.services import Services
+from klein_ui.ui.services import FetchLora, Services
 from klein_ui.ui.shelf import Shelf
 
 from .editing import COLOURS
@@ -37,6 +39,7 @@ FLAGS = (
     "--disable-sync",
 )
 FAILS_ON = "thunderbolt"
+NO_HUB = "The hub cannot be reached; connect and try again."
 RECORD = """
 window.painted = [];
 document.addEventListener("klein:painted", (event) => window.painted.push(event.detail));
@@ -53,6 +56,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium here; install chromium"))
 
 
+def no_hub(hub_id: str, report: Report) -> str:
+    """What happens without a network."""
+    raise InvalidLora(NO_HUB)
+
+
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
     """Serves a page over an engine, or over what `load(report, pictures)` gives, and offers
@@ -64,6 +72,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
         load: Callable[..., Any] | None = None,
         row: models.ModelRow = models.POSTCARD,
         others: tuple[Source, ...] = (),
+        folder_of_loras: Path | None = None,
+        fetch_lora: FetchLora | None = None,
     ) -> Site:
         folder = str(tmp_path_factory.mktemp("data"))
         chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder], {})
@@ -75,8 +85,11 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
             (*asked.drafts[:1], asked.request),
         )
         dispatcher = Dispatcher(source, pacing.PacingSettings())
+        shelf = Shelf(64 * 2**20)
+        choices = Choices((source, *others))
+        loras = LoraShelf(folder_of_loras or chosen.data_dir / "loras")
         services = Services(
-            Choices((source, *others)), dispatcher, chosen, Shelf(64 * 2**20), pictures
+            choices, dispatcher, chosen, shelf, pictures, loras, fetch_lora or no_hub
         )
         dispatcher.start()
         blocks = page.build(services)
