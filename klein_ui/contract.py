@@ -3,7 +3,7 @@
 Nothing here knows of torch or gradio, so each floor above can be tested without them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -191,12 +191,47 @@ class Loras(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Render:
+    """One picture of a batch: what `Engine.render` is given for it."""
+
+    request: Request
+    stage: Stage
+    hooks: Hooks
+
+
+Outcome = Frame | Exception
+"""How a picture of a batch ended: made, `Superseded`, or failed by itself."""
+
+
+class Together(Protocol):
+    """Makes several pictures at once, with one forward of the model for each step."""
+
+    def bucket(self, request: Request) -> Hashable | None:
+        """What requests must share to be made together; None for one that is made alone."""
+        ...
+
+    def render_together(self, renders: Sequence[Render]) -> Iterator[tuple[int, Outcome]]:
+        """The place of each of `renders` and how it ended, each once, as soon as that is known.
+
+        They are of one bucket, and different. A superseded one leaves between two steps and is
+        not decoded; the others go on. Raises `EngineFailed` when there is too little memory for
+        all of them: each that has not ended may still be made alone.
+        """
+        ...
+
+
 class Engine(Protocol):
     """Turns a request into a frame. Only one thread calls it."""
 
     @property
     def origin(self) -> Origin:
         """The machinery behind this engine's frames."""
+        ...
+
+    @property
+    def together(self) -> Together | None:
+        """How it makes several pictures at once; None where it makes one after the other."""
         ...
 
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:

@@ -1,7 +1,8 @@
 """Decides whose request runs when: the one thread that owns the pipeline, and the mailboxes.
 
 Each session has a mailbox of one slot: a newer request replaces the one that waits. Sessions take
-turns. What a frame, an error or progress leads to is the listener's business.
+turns, or one together where that was measured to help. What a frame, an error or progress leads to
+is the listener's business.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import itertools
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field, replace
 from threading import Condition, Thread
@@ -21,13 +22,18 @@ from klein_ui.contract import (
     Frame,
     Hooks,
     KleinError,
+    Outcome,
     Progress,
+    Render,
     Request,
     Stage,
     Superseded,
+    Together,
 )
 from klein_ui.loading import Clock, Loading, Source, Switched, sentence_of
 from klein_ui.models import ModelRow
+from klein_ui.runs import Runs
+from klein_ui.turns import Job
 
 log = logging.getLogger(__name__)
 
@@ -65,20 +71,15 @@ class _Session:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    name: str
-    running: pacing.Running
-    preview: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Stats:
-    """What the dispatcher did so far."""
+    """What the dispatcher did so far; `batches` are pictures made together, whatever became of
+    each of them, which `renders` and `superseded` count one by one."""
 
     loads: int
     sessions: int
     renders: int
     superseded: int
+    batches: int
 
 
 class Dispatcher:
@@ -95,14 +96,12 @@ class Dispatcher:
         clock: Clock = time.monotonic,
     ) -> None:
         self._loading = Loading(first, self._report, clock)
-        self._settings = settings
         self._clock = clock
         self._changed = Condition()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
-        self._job: _Job | None = None
-        self._costs = pacing.Costs()
+        self._runs = Runs(settings)
         self._progress = Progress("starting", "Starting…")
-        self._renders = self._superseded = 0
+        self._renders = self._superseded = self._together = 0
         self._stopping = False
         self._one_off = itertools.count()
         self._thread = Thread(target=self._work, name="engine", daemon=True)
@@ -171,9 +170,7 @@ class Dispatcher:
             if session is None:
                 return
             session.state = pacing.typed(session.state, asked, seq, now)
-            job = self._job
-            if job and job.name == name and job.running.outdated_at is None:
-                self._job = replace(job, running=replace(job.running, outdated_at=now))
+            self._runs.outdate(name, now)
             self._changed.notify_all()
 
     def render(self, request: Request) -> "Future[Frame]":
@@ -209,7 +206,8 @@ class Dispatcher:
     def stats(self) -> Stats:
         """Counts at this moment."""
         with self._changed:
-            return Stats(self._loading.loads, len(self._sessions), self._renders, self._superseded)
+            counts = (self._renders, self._superseded, self._together)
+            return Stats(self._loading.loads, len(self._sessions), *counts)
 
     # Everything below runs on the dispatcher's own thread.
 
@@ -224,15 +222,17 @@ class Dispatcher:
         self._loading.close()
 
     def _serve(self, engine: Engine) -> None:
-        """One job. Nothing may hold the engine between two: another model needs its room."""
-        job = self._next_job(engine)
-        if job is not None:
-            self._perform(engine, job)
+        """One turn. Nothing may hold the engine between two: another model needs its room."""
+        jobs = self._next_jobs(engine)
+        if len(jobs) == 1:
+            self._perform(engine, jobs[0])
+        elif engine.together and jobs:
+            self._perform_together(engine, engine.together, jobs)
 
     def _bring(self) -> None:
         switched = self._loading.bring()
         with self._changed:
-            self._costs = self._loading.costs
+            self._runs.another_model(self._loading.costs)
             listeners = [session.listener for session in self._sessions.values()]
         if switched is not None:
             for listener in listeners:
@@ -270,53 +270,54 @@ class Dispatcher:
             for session in self._sessions.values():
                 _tell(session.listener, progress)
 
-    def _next_job(self, engine: Engine) -> _Job | None:
-        """Wait for something to render; None when there is something else to do."""
+    def _next_jobs(self, engine: Engine) -> tuple[Job, ...]:
+        """Wait for something to render; nothing when there is something else to do."""
         with self._changed:
             while not self._is_interrupted():
                 now = self._clock()
-                job, until = self._choose(engine, now)
-                if job is not None:
+                states = {name: session.state for name, session in self._sessions.items()}
+                turn = self._runs.begin(engine, self.row, states, now)
+                for job in turn.jobs:
                     self._sessions.move_to_end(job.name)
-                    self._job = job
-                    return job
-                self._changed.wait(None if until is None else max(0.0, until - now))
-        return None
+                if turn.jobs:
+                    return turn.jobs
+                self._changed.wait(None if turn.until is None else max(0.0, turn.until - now))
+        return ()
 
-    def _choose(self, engine: Engine, now: float) -> tuple[_Job | None, float | None]:
-        """The next session in turn that has a draft to make, else a full picture, else until when
-        to wait. Drafts go first, somebody is typing, but not for ever."""
-        settled: _Job | None = None
-        until: float | None = None
-        for name, session in self._sessions.items():
-            decision = pacing.decide(session.state, self._forecast(engine), self._settings, now)
-            if isinstance(decision, pacing.Wait):
-                if decision.until is not None:
-                    until = decision.until if until is None else min(until, decision.until)
-                continue
-            job = _Job(name, _running(session.state.seq, decision, now), decision.preview)
-            if not decision.settled or pacing.overdue(session.state, self._settings, now):
-                return job, None
-            settled = settled or job
-        return settled, until
+    def _perform(self, engine: Engine, job: Job) -> None:
+        running = job.running
+        try:
+            self._check(running.request)
+            frame = engine.render(running.request, running.stage, self._hooks(engine, job))
+        except Exception as error:
+            self._ended(job, error)
+        else:
+            self._runs.measured(frame)
+            self._ended(job, frame)
 
-    def _perform(self, engine: Engine, job: _Job) -> None:
-        hooks = Hooks(
-            superseded=lambda steps_done: self._is_superseded(engine, job.name, steps_done),
+    def _perform_together(self, engine: Engine, together: Together, jobs: Sequence[Job]) -> None:
+        """Each picture ends by itself. Those that have not when the batch fails are still due,
+        and the next turns make them."""
+        frames: list[Frame] = []
+        self._together += 1
+        renders = [
+            Render(job.running.request, job.running.stage, self._hooks(engine, job)) for job in jobs
+        ]
+        try:
+            for place, outcome in together.render_together(renders):
+                if isinstance(outcome, Frame):
+                    frames.append(outcome)
+                self._ended(jobs[place], outcome)
+            self._runs.measured_together(jobs, frames)
+        except Exception as error:
+            log.warning("%d pictures could not be made together", len(jobs), exc_info=error)
+            self._runs.failed_together(jobs)
+
+    def _hooks(self, engine: Engine, job: Job) -> Hooks:
+        return Hooks(
+            superseded=lambda steps_done: self._is_superseded(engine, job, steps_done),
             preview=(lambda frame: self._show_preview(job, frame)) if job.preview else None,
         )
-        try:
-            self._check(job.running.request)
-            frame = engine.render(job.running.request, job.running.stage, hooks)
-        except Superseded:
-            self._stopped(job)
-        except Exception as error:
-            self._failed(job, error)
-        else:
-            self._finished(job, frame)
-        finally:
-            with self._changed:
-                self._job = None
 
     def _check(self, request: Request) -> None:
         """What was asked before a switch was checked against the limits of another model."""
@@ -326,36 +327,38 @@ class Dispatcher:
                 "choose that model again, or type on."
             )
 
-    def _is_superseded(self, engine: Engine, name: str, steps_done: int) -> bool:
+    def _is_superseded(self, engine: Engine, job: Job, steps_done: int) -> bool:
         with self._changed:
-            session, job = self._sessions.get(name), self._job
-            if self._is_interrupted() or session is None or job is None:
-                return True
-            return pacing.supersede(
-                session.state,
-                job.running,
-                steps_done,
-                self._forecast(engine),
-                self._settings,
-                self._clock(),
+            session = self._sessions.get(job.name)
+            gone = (
+                self._is_interrupted()
+                or session is None
+                or self._runs.supersede(engine, job.name, session.state, steps_done, self._clock())
             )
+            if gone:
+                # At once: those who are asked next may be alone now.
+                self._runs.end(job)
+            return gone
 
-    def _forecast(self, engine: Engine) -> pacing.Forecast:
-        return lambda request: 0.0 if engine.has(request) else self._costs.forecast(request)
-
-    def _show_preview(self, job: _Job, frame: Frame) -> None:
+    def _show_preview(self, job: Job, frame: Frame) -> None:
         with self._changed:
             session = self._sessions.get(job.name)
             count = session.superseded if session else 0
         if session:
             _tell(session.listener, Shown(job.running.seq, frame, count))
 
-    def _finished(self, job: _Job, frame: Frame) -> None:
+    def _ended(self, job: Job, outcome: Outcome) -> None:
+        if isinstance(outcome, Frame):
+            self._finished(job, outcome)
+        elif isinstance(outcome, Superseded):
+            self._stopped(job)
+        else:
+            self._failed(job, outcome)
+
+    def _finished(self, job: Job, frame: Frame) -> None:
         with self._changed:
             self._renders += 1
-            running = self._job.running if self._job else job.running
-            if not frame.timings.cached:
-                self._costs = self._costs.after(frame.request, frame.timings.again_s)
+            running = self._runs.end(job)
             session = self._sessions.get(job.name)
             if session is None:
                 return
@@ -363,27 +366,24 @@ class Dispatcher:
             count = session.superseded
         _tell(session.listener, Shown(running.seq, frame, count))
 
-    def _stopped(self, job: _Job) -> None:
+    def _stopped(self, job: Job) -> None:
         with self._changed:
             self._superseded += 1
             session = self._sessions.get(job.name)
             if session is not None:
                 session.superseded += 1
 
-    def _failed(self, job: _Job, error: Exception) -> None:
+    def _failed(self, job: Job, error: Exception) -> None:
         if not isinstance(error, KleinError):
             log.error("a render failed", exc_info=error)
         with self._changed:
+            running = self._runs.end(job)
             session = self._sessions.get(job.name)
             if session is None:
                 return
-            session.state = pacing.gave_up(session.state, job.running)
+            session.state = pacing.gave_up(session.state, running)
         sentence = sentence_of(error, "The picture could not be made")
-        _tell(session.listener, Failed(job.running.seq, sentence))
-
-
-def _running(seq: int, run: pacing.Run, now: float) -> pacing.Running:
-    return pacing.Running(seq, run.request, run.stage, now, run.expected_s, run.settled)
+        _tell(session.listener, Failed(running.seq, sentence))
 
 
 def _tell(listener: Listener, event: Event) -> None:

@@ -31,6 +31,11 @@ class PacingSettings:
     keeps_up_s: float = 0.3
     preview_s: float = 0.5
 
+    @property
+    def target_s(self) -> float:
+        """What may be made while somebody types takes at most this, where that can be had."""
+        return self.staleness_s / SLOW_MODEL_SLACK
+
 
 # More than this part of a run must be left before stopping it is worth the work thrown away: of
 # four steps, a run that has done one is stopped, one that is half done is let through.
@@ -161,7 +166,7 @@ def first_run(asked: Asked, forecast: Forecast, settings: PacingSettings) -> Run
     full_s = forecast(asked.request)
     if not asked.drafts or (full_s is not None and full_s <= settings.direct_s):
         return _run(asked.request, Stage.FINAL, full_s, settings)
-    draft = best_draft(asked.drafts, forecast, settings.staleness_s / SLOW_MODEL_SLACK)
+    draft = best_draft(asked.drafts, forecast, settings.target_s)
     return _run(draft, Stage.DRAFT, forecast(draft), settings)
 
 
@@ -182,12 +187,16 @@ def supersede(
     forecast: Forecast,
     settings: PacingSettings,
     now: float,
+    share: float = 1.0,
 ) -> bool:
     """Whether to stop `running` for the newer request that waits.
 
     Stop it while enough of it is left to be worth the restart, and while the restarted picture
     would still come within the staleness bound; else it is let through to its end. The full
     picture of a draft on screen would show nothing newer, so nobody starves without it.
+
+    Of what is left of a batch, stopping one picture saves its `share` alone, and its restart waits
+    until the others are done with the rest.
     """
     if state.asked is None:
         return True
@@ -198,12 +207,14 @@ def supersede(
     if restart_s is None:
         # Nothing was measured yet; stopping now could go on for ever, finishing measures.
         return False
-    if _remaining_s(running, steps_done, now) <= WORTH_STOPPING * restart_s:
+    left_s = _remaining_s(running, steps_done, now)
+    if left_s * share <= WORTH_STOPPING * restart_s:
         return False
     if running.settled:
         return True
     stale_s = now - (now if state.stale_since is None else state.stale_since)
-    return stale_s + restart_s <= _bound_s(restart_s, settings)
+    others_s = left_s * (1 - share) if share < 1 else 0.0
+    return stale_s + others_s + restart_s <= _bound_s(restart_s, settings)
 
 
 def _settled(asked: Asked, settle_at: float, forecast: Forecast, now: float) -> Run | Wait:
@@ -265,6 +276,12 @@ class Costs:
         before_s = render_s if known is None else known.render_s
         mean_s = before_s + EMA_WEIGHT * (render_s - before_s)
         return Costs((*others, Cost(pixels, steps, mean_s))[-MOST_COSTS:])
+
+    def measured(self, request: Request) -> float | None:
+        """Seconds that this very size took; None where it was never rendered."""
+        size = (request.seen_pixels, request.steps)
+        found = (row.render_s for row in self.rows if (row.pixels, row.steps) == size)
+        return next(found, None)
 
     def forecast(self, request: Request) -> float | None:
         """Expected seconds: as measured, else in proportion to pixels and steps of the nearest."""

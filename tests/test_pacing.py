@@ -300,3 +300,32 @@ def test_typing_at_eighty_ms_with_a_150_ms_engine_shows_a_steady_stream() -> Non
     assert len(while_typing) >= 10
     last_key_to_picture_s = next(at for at, seq, _ in shown if seq == 29) - keys_s[-1]
     assert last_key_to_picture_s <= 0.15 * 1.6
+
+
+@pytest.mark.parametrize(("share", "stops"), [(1.0, True), (0.7, True), (0.5, False), (0.0, False)])
+def test_what_leaving_a_batch_saves_has_to_be_worth_the_restart(share: float, stops: bool) -> None:
+    assert pacing.supersede(newer(10.0), job(0.1), 0, flat(0.1), SETTINGS, 10.0, share) is stops
+
+
+def test_a_run_stays_in_a_batch_that_would_keep_its_restart_waiting_for_too_long() -> None:
+    def stops(left_s: float) -> bool:
+        return pacing.supersede(newer(10.0), job(left_s), 0, flat(0.1), SETTINGS, 10.0, 0.25)
+
+    longest_s = (SETTINGS.staleness_s - 0.1) / 0.75
+    assert stops(longest_s - 0.001)
+    assert not stops(longest_s + 0.001)
+
+
+def test_a_full_picture_and_an_emptied_prompt_leave_a_batch_however_long_the_others_take() -> None:
+    full = replace(job(2.0), stage=Stage.FINAL, settled=True)
+    assert pacing.supersede(newer(10.02), full, 1, flat(0.2), SETTINGS, 10.02, share=0.25)
+    emptied = pacing.cleared(newer(10.02))
+    assert pacing.supersede(emptied, job(0.3), 1, flat(0.1), SETTINGS, 10.02, share=0.0)
+
+
+def test_only_a_size_that_was_rendered_is_measured() -> None:
+    small = asked().drafts[0]
+    costs = Costs().after(small, 0.1)
+    assert costs.measured(small) == pytest.approx(0.1)
+    assert costs.measured(asked().request) is None
+    assert costs.measured(replace(small, steps=1)) is None

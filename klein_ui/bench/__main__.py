@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from klein_ui.bench import engine, keystrokes, lossy, screenshots, strength
+from klein_ui.bench import batch, engine, keystrokes, lossy, screenshots, strength
 
 
 def main(argv: Sequence[str]) -> int:
@@ -15,6 +15,7 @@ def main(argv: Sequence[str]) -> int:
     engine.add_to(commands)
     strength.add_to(commands)
     lossy.add_to(commands)
+    batch.add_to(commands)
     screenshots.add_to(commands)
     chosen = parser.parse_args(argv)
     return int(chosen.run(chosen))

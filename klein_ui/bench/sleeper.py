@@ -15,12 +15,13 @@ PHOTOS = 4
 
 @dataclass(slots=True)
 class Sleeper:
-    """Sleeps `render_s` seconds a picture, spread over its steps, whatever its size."""
+    """Sleeps `render_s` seconds a picture, spread over its steps, whatever its size; one by one."""
 
     render_s: float
     origin: Origin = ORIGIN
     sleep: threading.Event = field(default_factory=threading.Event)
     made: int = 0
+    together: None = None
 
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         """Sleep step by step; the timings are measured, not nominal."""

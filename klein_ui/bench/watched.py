@@ -21,6 +21,11 @@ class Watched:
         """The machinery of the inner engine."""
         return self.inner.origin
 
+    @property
+    def together(self) -> None:
+        """Each render is recorded by itself."""
+        return
+
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         """Render, stamp and record; stopped and failed renders are recorded too."""
         number, started_s, step_ends_s = number_of(request.prompt), time.time(), list[float]()

@@ -2,8 +2,8 @@
 
 import hashlib
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,21 +12,25 @@ from klein_ui.contract import (
     Frame,
     Hooks,
     Origin,
+    Outcome,
     Pixels,
+    Render,
     Request,
     Stage,
     Superseded,
     Timings,
 )
+from klein_ui.engine.seats import Seats
 
 Sleep = Callable[[float], object]
 
+FAILED = "The scripted engine failed; type something else."
 FAKE_ORIGIN = Origin("fake", "cpu", "uint8", "fake")
 
 
 @dataclass(slots=True)
 class Counts:
-    """What the fake engine was made to do."""
+    """What the fake engine was made to do; a step of a batch is one. `batches` are their sizes."""
 
     renders: int = 0
     steps: int = 0
@@ -34,6 +38,7 @@ class Counts:
     previews: int = 0
     superseded: int = 0
     warm_ups: int = 0
+    batches: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -41,6 +46,8 @@ class FakeEngine:
     """Takes `render_s` seconds a picture, spread over its steps, whatever its size.
 
     A prompt that contains `fails_on` raises. `sleep` is handed in so that tests need not wait.
+    `together_s` says how many seconds so many pictures take at once; without it they are made one
+    by one. Of more than `room` the memory is too small.
     """
 
     render_s: float = 0.04
@@ -50,6 +57,13 @@ class FakeEngine:
     prompts: list[str] = field(default_factory=list)
     origin: Origin = FAKE_ORIGIN
     closed: bool = False
+    together_s: Callable[[int], float] | None = None
+    room: int = 4
+
+    @property
+    def together(self) -> "FakeEngine | None":
+        """Itself, where it was told how long that takes."""
+        return self if self.together_s is not None else None
 
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         """A picture of flat bands in colours made from the prompt and the seed."""
@@ -60,13 +74,35 @@ class FakeEngine:
             self.sleep(self.render_s / request.steps)
             self.counts.steps += 1
             if step == 0 and self.fails_on in request.prompt:
-                raise EngineFailed("The scripted engine failed; type something else.")
+                raise EngineFailed(FAILED)
             self._ask(hooks, step + 1)
             if step == 0 and hooks.preview and request.steps > 1:
                 self.counts.previews += 1
                 hooks.preview(self._frame(request, Stage.PREVIEW))
         self.counts.decodes += 1
         return self._frame(request, stage)
+
+    def bucket(self, request: Request) -> Hashable | None:
+        """Pictures of one size and number of steps, without images."""
+        return None if request.references else (request.width, request.height, request.steps)
+
+    def render_together(self, renders: Sequence[Render]) -> Iterator[tuple[int, Outcome]]:
+        """Like so many renders, but that the steps are of all who are left."""
+        self.counts.batches.append(len(renders))
+        if len(renders) > self.room:
+            raise EngineFailed("The scripted engine has too little memory.")
+        seats = Seats([one.hooks for one in renders])
+        seats.superseded(0)
+        steps = renders[0].request.steps
+        for step in range(steps):
+            if seats.taken:
+                self.sleep(self._together_s(len(seats.taken)) / steps)
+                self.counts.steps += 1
+                seats.superseded(step + 1)
+            for place in seats.previewing() if step == 0 else ():
+                self._preview(renders[place])
+        for place, one in enumerate(renders):
+            yield place, self._outcome(one, len(renders), stays=place in seats.taken)
 
     def has(self, request: Request) -> bool:
         """Never: the fake engine keeps nothing."""
@@ -80,6 +116,26 @@ class FakeEngine:
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
+
+    def _together_s(self, count: int) -> float:
+        return self.together_s(count) if self.together_s else count * self.render_s
+
+    def _preview(self, one: Render) -> None:
+        self.counts.previews += 1
+        if one.hooks.preview:
+            one.hooks.preview(self._frame(one.request, Stage.PREVIEW))
+
+    def _outcome(self, one: Render, count: int, *, stays: bool) -> Outcome:
+        if not stays:
+            self.counts.superseded += 1
+            return Superseded()
+        if self.fails_on in one.request.prompt:
+            return EngineFailed(FAILED)
+        self.counts.renders += 1
+        self.counts.decodes += 1
+        self.prompts.append(one.request.prompt)
+        timings = Timings(denoise_s=self._together_s(count))
+        return replace(self._frame(one.request, one.stage), timings=timings)
 
     def _ask(self, hooks: Hooks, steps_done: int) -> None:
         if hooks.superseded(steps_done):

@@ -170,8 +170,9 @@ def recorder_for(transformer: Any) -> Recorder | None:
 
 
 def tokens_of(inputs: Inputs) -> int:
-    """The text and picture tokens of a step."""
-    return int(inputs["hidden_states"].shape[1] + inputs["encoder_hidden_states"].shape[1])
+    """The text and picture tokens of a step, of all pictures of a batch."""
+    pictures, tokens, _ = inputs["hidden_states"].shape
+    return int(pictures * (tokens + inputs["encoder_hidden_states"].shape[1]))
 
 
 def _tensors(inputs: Inputs) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Renders with the components of one klein pipeline, equal to its `__call__`."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +16,13 @@ from klein_ui.contract import (
     LoraFile,
     Loras,
     Origin,
+    Outcome,
     Pictures,
     Pixels,
+    Render,
     Request,
     Stage,
+    Superseded,
     Timings,
 )
 from klein_ui.engine.adapters import Adapters
@@ -34,6 +37,7 @@ from klein_ui.engine.region import Region, Regions
 from klein_ui.engine.schedule import Plan, Plans
 from klein_ui.engine.stopwatch import Stopwatch
 from klein_ui.engine.text import PromptEmbeds, PromptEncoder
+from klein_ui.engine.together import denoise_together
 from klein_ui.engine.velocity import (
     Forward,
     GuidedVelocity,
@@ -125,6 +129,11 @@ class KleinEngine:
         return self._origin
 
     @property
+    def together(self) -> "KleinEngine":
+        """Itself: it makes several pictures at once."""
+        return self
+
+    @property
     def prompts_encoded(self) -> int:
         """How many prompts went through the text encoder."""
         return self._prompts.encoded
@@ -182,6 +191,33 @@ class KleinEngine:
         self._frames.put(key, frame, frame.pixels.nbytes)
         return frame
 
+    def bucket(self, request: Request) -> Hashable | None:
+        """Pictures without images, of one size, length of text, guidance and set of LoRAs.
+
+        See `contract.Together`.
+        """
+        if request.references:
+            return None
+        try:
+            files = self._adapters.files(request.loras)
+        except InvalidLora:
+            return None
+        scales = tuple(lora.scale for lora in request.loras if lora.scale != 0)
+        size = (request.width, request.height, request.steps)
+        return size, request.guidance_scale, files, scales, self._prompts.length(request.prompt)
+
+    def render_together(self, renders: Sequence[Render]) -> Iterator[tuple[int, Outcome]]:
+        """See `contract.Together`. The frames go into the cache, and record their batch."""
+        try:
+            for place, outcome in self._make_together(renders):
+                if isinstance(outcome, Frame):
+                    self._frames.put(self._key(outcome.request), outcome, outcome.pixels.nbytes)
+                yield place, outcome
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise EngineFailed(TOO_LARGE) from error
+
     def warm_up(self, request: Request) -> None:
         """Render once without keeping the frame."""
         self._make_or_say(request, Stage.FINAL, Hooks())
@@ -209,12 +245,7 @@ class KleinEngine:
     @torch.inference_mode()
     def _make(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         watch = Stopwatch(self._pipeline._execution_device)
-        with watch.part("encode"):
-            prompt = self._prompts.encode(request.prompt)
-            guided = self._ways.asks_twice(request.guidance_scale)
-            without = self._prompts.encode("") if guided else None
-        with watch.part("images"):
-            job = self._prepared(request, prompt, without)
+        job = self._encoded(request, watch)
 
         def preview(latents: Tensor, velocity: Tensor) -> None:
             if hooks.preview is not None and job.plan.steps > 1:
@@ -227,6 +258,46 @@ class KleinEngine:
         with watch.part("decode"):
             pixels = self._finished(latents, job)
         return self._frame(job, stage, pixels, watch.timings())
+
+    @torch.inference_mode()
+    def _make_together(self, renders: Sequence[Render]) -> Iterator[tuple[int, Outcome]]:
+        """Only the steps are of all; prompts and pictures are encoded and decoded one by one, as
+        alone."""
+        watches = [Stopwatch(self._pipeline._execution_device) for _ in renders]
+        jobs = [
+            self._encoded(one.request, watch) for one, watch in zip(renders, watches, strict=True)
+        ]
+        hooks = [one.hooks for one in renders]
+
+        def preview(place: int, latents: Tensor, velocity: Tensor) -> None:
+            show, job = hooks[place].preview, jobs[place]
+            if show is not None and job.plan.steps > 1:
+                show(self._preview(job, latents, velocity))
+
+        noises, velocities = [job.noise for job in jobs], [job.velocity for job in jobs]
+        steps = Stopwatch(self._pipeline._execution_device)
+        with steps.part("denoise"):
+            done = denoise_together(noises, jobs[0].plan.sigmas, velocities, hooks, preview)
+        for place, (one, job, watch) in enumerate(zip(renders, jobs, watches, strict=True)):
+            latents = done.latents.get(place)
+            # Those before it were decoded meanwhile, so it is asked once more.
+            if latents is None or one.hooks.superseded(job.plan.steps):
+                yield place, Superseded()
+                continue
+            with watch.part("decode"):
+                pixels = self._finished(latents, job)
+            timings = replace(watch.timings(), denoise_s=steps.timings().denoise_s)
+            frame = self._frame(job, one.stage, pixels, timings)
+            path = f"{frame.origin.path}, {done.path}"
+            yield place, replace(frame, origin=replace(frame.origin, path=path))
+
+    def _encoded(self, request: Request, watch: Stopwatch) -> _Job:
+        with watch.part("encode"):
+            prompt = self._prompts.encode(request.prompt)
+            guided = self._ways.asks_twice(request.guidance_scale)
+            without = self._prompts.encode("") if guided else None
+        with watch.part("images"):
+            return self._prepared(request, prompt, without)
 
     def _prepared(
         self, request: Request, prompt: PromptEmbeds, without: PromptEmbeds | None = None

@@ -54,6 +54,14 @@ class PromptEncoder:
             self._cache.put(prompt, cached, cached.embeds.nbytes + cached.text_ids.nbytes)
         return cached
 
+    def length(self, prompt: str) -> int:
+        """How many tokens the embeddings of `prompt` have, without encoding it."""
+        if not self._trims_text:
+            return self._length
+        tokens, _ = self._tokens(prompt)
+        kept = self._kept(int(tokens["attention_mask"].sum()))
+        return len(range(self._length)[kept])
+
     def stats(self) -> CacheStats:
         """Counts of the prompt cache."""
         return self._cache.stats()

@@ -33,7 +33,8 @@ class Forward:
 
     def __call__(self, latents: Tensor, ids: Tensor, step: int, **more: Any) -> Tensor:
         """The transformer's answer to `latents` at the positions `ids`, (1, tokens, 4)."""
-        timestep = self.plan.timesteps[step].expand(latents.shape[0]).to(latents.dtype)
+        # Once for all pictures of a batch: what is made of it is then the same as for one.
+        timestep = self.plan.timesteps[step].expand(1).to(latents.dtype)
         answer: Tensor = self.transformer(
             hidden_states=latents.to(self.transformer.dtype),
             timestep=timestep / 1000,

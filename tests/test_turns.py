@@ -1,0 +1,71 @@
+"""Whose turn it is, with invented states."""
+
+from dataclasses import replace
+
+from klein_ui import pacing, turns
+from klein_ui.contract import Request, Stage
+from klein_ui.pacing import PacingSettings, State
+
+from .stepping import asked
+
+SETTINGS = PacingSettings(direct_s=-1.0)
+NOW = 100.0
+
+
+def cost(request: Request) -> float:
+    return 0.1
+
+
+def typing(prompt: str, side: int = 256) -> State:
+    return pacing.typed(State(), asked(prompt, side), 1, NOW)
+
+
+def settled(prompt: str, waited_s: float = 0.5) -> State:
+    state = pacing.typed(State(), asked(prompt, 256), 1, NOW - waited_s)
+    return replace(state, reached=Stage.DRAFT, stale_since=None)
+
+
+def names(states: dict[str, State]) -> list[str]:
+    return [job.name for job in turns.turn(states, cost, SETTINGS, NOW).jobs]
+
+
+def test_nobody_is_waited_for_without_a_reason() -> None:
+    assert turns.turn({}, cost, SETTINGS, NOW) == turns.Turn()
+    assert turns.turn({"idle": State()}, cost, SETTINGS, NOW) == turns.Turn()
+
+
+def test_until_is_the_first_time_that_something_comes_due() -> None:
+    states = {"a": settled("a", waited_s=0.1), "b": settled("b", waited_s=0.2), "c": State()}
+    turn = turns.turn(states, cost, SETTINGS, NOW)
+    assert (turn.jobs, turn.until) == ((), NOW - 0.2 + SETTINGS.settle_s)
+
+
+def test_those_who_type_come_in_turn_and_may_go_together() -> None:
+    assert names({"a": typing("a"), "idle": State(), "b": typing("b")}) == ["a", "b"]
+
+
+def test_a_settled_picture_lets_those_who_type_go_first_and_goes_with_none_of_them() -> None:
+    assert names({"done": settled("d"), "a": typing("a"), "b": typing("b")}) == ["a", "b"]
+
+
+def test_settled_pictures_may_go_together_while_nobody_types() -> None:
+    assert names({"a": settled("a"), "b": settled("b")}) == ["a", "b"]
+
+
+def test_one_that_waited_long_has_its_turn_alone_while_others_type() -> None:
+    late = settled("late", waited_s=9.0)
+    assert names({"other": settled("o"), "late": late, "a": typing("a")}) == ["late"]
+    assert names({"other": settled("o"), "late": late}) == ["late", "other"]
+
+
+def test_whoever_waits_for_another_key_is_not_drawn_into_a_batch() -> None:
+    waits = replace(typing("slow typist"), typing_interval_s=0.2, stale_since=NOW)
+    slow = turns.turn({"a": typing("a"), "waits": waits}, lambda request: 1.0, SETTINGS, NOW)
+    assert [job.name for job in slow.jobs] == ["a"]
+
+
+def test_a_job_says_what_runs_and_since_when() -> None:
+    (job,) = turns.turn({"a": typing("a")}, cost, SETTINGS, NOW).jobs
+    running = job.running
+    assert (running.seq, running.stage, running.started_at) == (1, Stage.DRAFT, NOW)
+    assert (running.expected_s, running.settled, job.preview) == (0.1, False, False)
