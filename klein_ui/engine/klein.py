@@ -204,7 +204,9 @@ class KleinEngine:
             return None
         scales = tuple(lora.scale for lora in request.loras if lora.scale != 0)
         size = (request.width, request.height, request.steps)
-        return size, request.guidance_scale, files, scales, self._prompts.length(request.prompt)
+        scale = request.guidance_scale
+        heeded = self._ways.asks_twice(scale) or self._ways.told(scale) is not None
+        return size, scale if heeded else 1.0, files, scales, self._prompts.length(request.prompt)
 
     def render_together(self, renders: Sequence[Render]) -> Iterator[tuple[int, Outcome]]:
         """See `contract.Together`. The frames go into the cache, and record their batch."""
