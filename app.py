@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from klein_ui import models, pacing, settings, validate
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
-from klein_ui.engine import decoder, loader, lora_download
+from klein_ui.engine import backends, decoder, loader, lora_download
 from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
@@ -37,7 +37,10 @@ def services_for(chosen: settings.Settings) -> Services:
         loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
         trims_text=chosen.trim_text,
         small_decoder=decoder.named(chosen.small_decoder),
+        asks_once=chosen.keep_image_keys,
+        attention=chosen.attention,
     )
+    backends.check(choice.attention, choice.device.name)
     pictures = PictureStore(
         chosen.data_dir / "pictures", PICTURES_DISK_BYTES, PICTURES_MEMORY_BYTES
     )

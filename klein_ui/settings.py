@@ -10,6 +10,7 @@ from typing import Any
 
 ENV_PREFIX = "KLEIN_"
 DEVICES = ("auto", "cuda", "mps", "cpu")
+ATTENTION = ("native", "cudnn", "flash", "flash-3", "math", "sage", "xformers")
 MEMORY = ("auto", "resident", "fp8", "offload")
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -31,6 +32,8 @@ class Settings:
     memory: str
     trim_text: bool
     small_decoder: str | bool
+    keep_image_keys: bool
+    attention: str
     data_dir: Path
     settle_ms: int
     grace_ms: int
@@ -56,6 +59,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settin
         memory=chosen.memory,
         trim_text=chosen.trim_text,
         small_decoder=chosen.small_decoder,
+        keep_image_keys=chosen.keep_image_keys,
+        attention=chosen.attention,
         data_dir=chosen.data_dir,
         settle_ms=chosen.settle_ms,
         grace_ms=chosen.grace_ms,
@@ -100,6 +105,19 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="HUB-ID[@SHA]|FOLDER",
         help="decode with the small decoder that the model has, or with another one: faster, and "
         "changes the pictures a little",
+    )
+    switch(
+        "--keep-image-keys",
+        "read the images of the Edit tab once for all keys: much faster with several, and changes "
+        "the pictures of weights that were not trained for it",
+    )
+    add(
+        "--attention",
+        "native",
+        type=_one_of("kind of attention", ATTENTION),
+        metavar="|".join(ATTENTION),
+        help="kernels of the attention: torch's own, or those of an installed package, which "
+        "round in another way (default: %(default)s)",
     )
     _add_pace(add)
     switch("--mcp", "also serve /generate as a tool for MCP clients, at /gradio_api/mcp/")

@@ -64,6 +64,7 @@ def test_a_folder_may_be_in_the_home() -> None:
         ([], {"KLEIN_PORT": "99999"}, "give a whole number from 1 to 65535"),
         (["--device", "tpu"], {}, "give one of auto, cuda, mps, cpu"),
         ([], {"KLEIN_DEVICE": "tpu"}, "give one of auto, cuda, mps, cpu"),
+        (["--attention", "fast"], {}, "give one of native, cudnn, flash"),
         (["--memory", "int4"], {}, "give one of auto, resident, fp8, offload"),
         ([], {"KLEIN_MEMORY": "int4"}, "give one of auto, resident, fp8, offload"),
         (["--grace-ms", "300"], {}, "give a whole number from 0 to 250"),

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 
 from klein_ui.bench.lossy import LossyRow
-from klein_ui.bench.photos import Album
+from klein_ui.bench.photos import Album, photo
 from klein_ui.bench.prompts import prompts
 from klein_ui.bench.samples import median
-from klein_ui.contract import EngineFailed, Hooks, Pixels, Request, Stage
-from klein_ui.engine import loader
+from klein_ui.contract import EngineFailed, Hooks, Pixels, Reference, Request, Stage
+from klein_ui.engine import backends, loader
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.loader import Choice
 
@@ -23,16 +23,29 @@ LEAST_ERROR: Final = 1e-3
 
 
 SMALL_DECODER: Final = "--small-decoder"
+IMAGES: Final = 2
 
 
-def levers(choice: Choice) -> dict[str, Choice]:
+@dataclass(frozen=True, slots=True)
+class Lever:
+    """A setting, and with how many images its pictures are made."""
+
+    choice: Choice
+    images: int = 0
+
+
+def levers(choice: Choice) -> dict[str, Lever]:
     """The settings to measure by name, each alone: those that the model has."""
     found = {
-        "--trim-text": replace(choice, trims_text=True),
-        "--memory fp8": replace(choice, memory="fp8"),
+        "--trim-text": Lever(replace(choice, trims_text=True)),
+        "--memory fp8": Lever(replace(choice, memory="fp8")),
+        "--keep-image-keys": Lever(replace(choice, asks_once=True), IMAGES),
     }
     if choice.row.small_decoder is not None:
-        found[SMALL_DECODER] = replace(choice, small_decoder=True)
+        found[SMALL_DECODER] = Lever(replace(choice, small_decoder=True))
+    for name in backends.usable(choice.device.name):
+        if name not in (backends.NATIVE, "math"):
+            found[f"--attention {name}"] = Lever(replace(choice, attention=name))
     return found
 
 
@@ -42,11 +55,11 @@ def measured(model: str, count: int) -> tuple[tuple[LossyRow, ...], tuple[str, .
     Raises `EngineFailed` where there are no exact renders to hold them against.
     """
     choice = loader.resolve(model, "auto", None, "resident")
-    exact = renders(choice, count)
+    exact = {images: renders(Lever(choice, images), count) for images in (0, IMAGES)}
     rows, left_out = [], []
-    for name, changed in levers(choice).items():
+    for name, lever in levers(choice).items():
         try:
-            rows.append(summed(name, choice, exact, renders(changed, count)))
+            rows.append(summed(name, lever, exact[lever.images], renders(lever, count)))
         except EngineFailed as error:
             left_out.append(f"{name} is left out: {error}")
     if choice.row.small_decoder is None:
@@ -62,11 +75,14 @@ class Rendered:
     took_ms: float
 
 
-def renders(choice: Choice, count: int) -> list[Rendered]:
+def renders(lever: Lever, count: int) -> list[Rendered]:
     """`count` different prompts, always the same ones, after one that is not counted."""
-    engine = loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
-    row = choice.row
-    base = Request("", 0, row.default_side, row.default_side, row.steps, row.guidance_scale, "")
+    row = lever.choice.row
+    side = row.default_side
+    album = Album({f"image {n}": photo(side, side, n) for n in range(lever.images)})
+    engine = loader.load(lever.choice, CACHE_BYTES, lambda progress: None, album)
+    looked_at = tuple(map(Reference, album.photos))
+    base = Request("", 0, side, side, row.steps, row.guidance_scale, "", looked_at)
     typed = prompts(count + 1, PROMPT_CHARS, 1)
     try:
         return [
@@ -78,15 +94,16 @@ def renders(choice: Choice, count: int) -> list[Rendered]:
 
 
 def summed(
-    name: str, choice: Choice, exact: Sequence[Rendered], lossy: Sequence[Rendered]
+    name: str, lever: Lever, exact: Sequence[Rendered], lossy: Sequence[Rendered]
 ) -> LossyRow:
     """The medians over pairs of renders of the same prompt."""
     pairs = list(zip(exact, lossy, strict=True))
     closeness = [psnr_db(a.pixels, b.pixels) for a, b in pairs]
     return LossyRow(
         lever=name,
-        model=choice.row.name,
-        side_px=choice.row.default_side,
+        model=lever.choice.row.name,
+        side_px=lever.choice.row.default_side,
+        images=lever.images,
         prompts=len(pairs),
         exact_ms=median([one.took_ms for one in exact]) or 0.0,
         lossy_ms=median([one.took_ms for one in lossy]) or 0.0,

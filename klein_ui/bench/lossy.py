@@ -27,6 +27,7 @@ class LossyRow:
     lever: str
     model: str
     side_px: int
+    images: int
     prompts: int
     exact_ms: float
     lossy_ms: float
@@ -89,10 +90,10 @@ def as_text(report: LossyReport) -> str:
 
 
 def _table(rows: Sequence[LossyRow]) -> str:
-    head = "lever model side prompts exact lossy times PSNR worst"
+    head = "lever model side images prompts exact lossy times PSNR worst"
     lines = [
         (
-            *(row.lever, row.model, str(row.side_px), str(row.prompts)),
+            *(row.lever, row.model, str(row.side_px), str(row.images), str(row.prompts)),
             *map(number, (row.exact_ms, row.lossy_ms)),
             f"{row.times:.2f}",
             *map(number, (row.psnr_db, row.worst_psnr_db)),

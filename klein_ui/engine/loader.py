@@ -15,12 +15,14 @@ from diffusers import Flux2KleinKVPipeline, Flux2KleinPipeline, Flux2Pipeline
 
 from klein_ui import models
 from klein_ui.contract import EngineFailed, Loras, Origin, Pictures, Progress
+from klein_ui.engine import backends
 from klein_ui.engine.decoder import exchange, fetch_small_decoder
 from klein_ui.engine.device import Device, choose, release
 from klein_ui.engine.download import fetch, fetch_index
 from klein_ui.engine.fingerprint import fingerprint
 from klein_ui.engine.graphs import recorder_for
 from klein_ui.engine.klein import KleinEngine
+from klein_ui.engine.kv import ask_once, keeps_keys
 from klein_ui.engine.place import Placed, loadable, place
 from klein_ui.engine.recipes import AUTO, ladder
 from klein_ui.engine.text_encoder import open_text_encoder, open_tokenizer
@@ -43,7 +45,8 @@ class Choice:
     """Which weights run where, and how they are to be held there: a key of `recipes.ladder`.
 
     `trims_text` gives up the padding of prompts, see `text.PromptEncoder`. `small_decoder` is one
-    to decode with, or whether to take the row's own, see `decoder`.
+    to decode with, or whether to take the row's own, see `decoder`. With `asks_once` references are
+    read once for all keys, see `kv.ask_once`. `attention` names its kernels, see `backends`.
     """
 
     row: ModelRow
@@ -51,6 +54,8 @@ class Choice:
     memory: str = AUTO
     trims_text: bool = False
     small_decoder: Decoder | bool = False
+    asks_once: bool = False
+    attention: str = backends.NATIVE
 
 
 def resolve(model: str, device: str, revision: str | None, memory: str = AUTO) -> Choice:
@@ -110,6 +115,7 @@ def load(
 def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     """The pipeline of `choice` on its device, and its origin. Raises `EngineFailed`."""
     row, device = choice.row, choice.device
+    backends.check(choice.attention, device.name)
     _silence_bars()
     if device.name == "cpu" and row.built_in:
         _leave_cores()
@@ -130,8 +136,21 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
         ) from error
     pipeline.set_progress_bar_config(disable=True)
     decodes = "" if decoder is None else f", {exchange(pipeline.vae, decoder)}"
+    attends = _attend(pipeline.transformer, choice)
     placed = place(pipeline, row, device, choice.memory, report)
-    return pipeline, origin(folder, replace(placed, path=placed.path + decodes))
+    return pipeline, origin(folder, replace(placed, path=placed.path + attends + decodes))
+
+
+def _attend(transformer: Any, choice: Choice) -> str:
+    """Have the attention as `choice` says; what is not the stock pipeline's of it, for the path."""
+    path = ""
+    if choice.asks_once and not keeps_keys(transformer):
+        ask_once(transformer)
+        path = ", kept image keys"
+    if choice.attention != backends.NATIVE:
+        backends.use(transformer, choice.attention)
+        path += f", {choice.attention} attention"
+    return path
 
 
 def _opened(folder: Path, row: ModelRow, dtype: torch.dtype) -> Any:

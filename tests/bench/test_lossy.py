@@ -11,13 +11,13 @@ from diffusers import Flux2KleinPipeline
 
 from klein_ui.bench import __main__ as bench
 from klein_ui.bench import levers, lossy, small_models
-from klein_ui.bench.levers import psnr_db
+from klein_ui.bench.levers import Lever, psnr_db
 from klein_ui.bench.lossy import LossyRow
 from klein_ui.engine import loader
 from klein_ui.engine.loader import Choice
 from klein_ui.models import Decoder, ModelRow
 
-ROW = LossyRow("--trim-text", "postcard", 256, 6, 300.0, 200.0, 1.5, 31.0, 24.0)
+ROW = LossyRow("--trim-text", "postcard", 256, 0, 6, 300.0, 200.0, 1.5, 31.0, 24.0)
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +36,20 @@ def choice(small: Path) -> Choice:
     return replace(found, row=replace(found.row, small_decoder=known))
 
 
-@pytest.mark.parametrize("name", ["--trim-text", "--memory fp8"])
+@pytest.mark.parametrize("name", ["--trim-text", "--memory fp8", "--keep-image-keys"])
 def test_each_lever_changes_the_pictures_a_little(choice: Choice, name: str) -> None:
-    exact, lossy = (levers.renders(one, 2) for one in (choice, levers.levers(choice)[name]))
-    row = levers.summed(name, choice, exact, lossy)
+    lever = levers.levers(choice)[name]
+    exact, lossy = (levers.renders(one, 2) for one in (replace(lever, choice=choice), lever))
+    row = levers.summed(name, lever, exact, lossy)
     assert (row.lever, row.model, row.side_px, row.prompts) == (name, "small", 64, 2)
     assert 10 < row.worst_psnr_db <= row.psnr_db < 78
     assert row.times > 0
 
 
 def test_the_small_decoder_is_one_of_them_and_draws_something_else(choice: Choice) -> None:
-    exact, other = (
-        levers.renders(one, 1) for one in (choice, levers.levers(choice)["--small-decoder"])
-    )
-    assert levers.summed("", choice, exact, other).worst_psnr_db < 78
+    lever = levers.levers(choice)["--small-decoder"]
+    exact, other = (levers.renders(one, 1) for one in (Lever(choice), lever))
+    assert levers.summed("", lever, exact, other).worst_psnr_db < 78
 
 
 def test_a_lever_that_cannot_be_had_is_left_out_in_a_sentence(
@@ -60,7 +60,7 @@ def test_a_lever_that_cannot_be_had_is_left_out_in_a_sentence(
         rows, left_out = levers.measured("small", 1)
         return [found.lever for found in rows], left_out
 
-    others = ["--trim-text", "--memory fp8"]
+    others = ["--trim-text", "--memory fp8", "--keep-image-keys"]
     known = Decoder("its decoder", str(small), None, local=True)
     names, left_out = measured(replace(choice.row, small_decoder=known))
     assert names == others
@@ -71,8 +71,8 @@ def test_a_lever_that_cannot_be_had_is_left_out_in_a_sentence(
 
 
 def test_without_a_lever_nothing_strays(choice: Choice) -> None:
-    exact, again = levers.renders(choice, 1), levers.renders(choice, 1)
-    assert levers.summed("none", choice, exact, again).worst_psnr_db > 78
+    exact, again = levers.renders(Lever(choice), 1), levers.renders(Lever(choice), 1)
+    assert levers.summed("none", Lever(choice), exact, again).worst_psnr_db > 78
 
 
 def test_a_model_that_is_not_there_is_said_in_one_sentence(

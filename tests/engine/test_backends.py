@@ -1,14 +1,17 @@
 """Kernels of the attention: what is there is used, by one model alone; what is not says so."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 
+from klein_ui import models, settings
 from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import EngineFailed
-from klein_ui.engine import backends
+from klein_ui.engine import backends, loader
+from klein_ui.engine.device import choose
 
 from .rendering import clean_latents, load, render, request
 
@@ -34,6 +37,26 @@ def test_no_other_model_is_touched(small_model: Path) -> None:
     transformer = plain._pipeline.transformer
     assert transformer.transformer_blocks[0].attn.processor._attention_backend is None
     assert _AttentionBackendRegistry.get_active_backend()[0] is before
+
+
+def test_a_frame_records_what_is_not_the_stock_attention(small_model: Path) -> None:
+    choice = loader.Choice(models.from_folder(small_model), choose("cpu"))
+    paths = {
+        open_path(choice): "eager",
+        open_path(replace(choice, attention="math")): "eager, math attention",
+        open_path(replace(choice, asks_once=True)): "eager, kept image keys",
+    }
+    assert all(found == wanted for found, wanted in paths.items())
+    with pytest.raises(EngineFailed, match="needs a CUDA device"):
+        open_path(replace(choice, attention="flash"))
+
+
+def open_path(choice: loader.Choice) -> str:
+    return loader.open_pipeline(choice, lambda progress: None)[1].path
+
+
+def test_the_settings_name_them_all() -> None:
+    assert tuple(backends.BACKENDS) == settings.ATTENTION
 
 
 def test_every_name_is_known_to_diffusers() -> None:
