@@ -15,10 +15,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from klein_ui import models, pacing, settings, validate
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
-from klein_ui.engine import backends, decoder, loader, lora_download
+from klein_ui.engine import backends, decoder, loader, lora_download, safety
 from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
+from klein_ui.provenance.export import exporter
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
 from klein_ui.ui.choices import Choices
@@ -68,7 +69,9 @@ def services_for(chosen: settings.Settings) -> Services:
     def fetch_lora(hub_id: str, report: Report) -> str:
         return lora_download.fetch_lora(hub_id, loras.folder, report)
 
-    return Services(choices, dispatcher, chosen, Shelf(SHELF_BYTES), pictures, loras, fetch_lora)
+    shelf = Shelf(SHELF_BYTES)
+    leaving = exporter(chosen, safety.load)
+    return Services(choices, dispatcher, chosen, shelf, pictures, loras, fetch_lora, leaving)
 
 
 def quick(request: Request) -> Request:

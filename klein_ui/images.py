@@ -3,6 +3,7 @@
 import io
 
 from PIL import Image
+from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
 from klein_ui.contract import Pixels
@@ -15,12 +16,26 @@ FINE_QUALITY = 93
 """For a picture that rests on screen: full colour."""
 
 
-def jpeg(pixels: Pixels, quality: int) -> bytes:
+def jpeg(pixels: Pixels, quality: int, exif: bytes = b"") -> bytes:
     """A JPEG of `pixels`, shape (height, width, 3); colours unsubsampled from quality 90."""
     out = io.BytesIO()
     subsampling = "4:4:4" if quality >= 90 else "4:2:0"
-    Image.fromarray(pixels).save(out, "JPEG", quality=quality, subsampling=subsampling)
+    Image.fromarray(pixels).save(out, "JPEG", quality=quality, subsampling=subsampling, exif=exif)
     return out.getvalue()
+
+
+def webp(pixels: Pixels, quality: int, exif: bytes = b"") -> bytes:
+    """A WebP of `pixels`, shape (height, width, 3), lossy."""
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "WEBP", quality=quality, exif=exif)
+    return out.getvalue()
+
+
+def exif(software: str) -> bytes:
+    """An EXIF block that names the software, which is ASCII, and nothing else."""
+    block = Image.Exif()
+    block[Base.Software] = software
+    return block.tobytes()
 
 
 def png(pixels: Pixels, texts: dict[str, str]) -> bytes:

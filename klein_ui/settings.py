@@ -13,6 +13,7 @@ DEVICES = ("auto", "cuda", "mps", "cpu")
 ATTENTION = ("native", "cudnn", "flash", "flash-3", "math", "sage", "xformers")
 MEMORY = ("auto", "resident", "fp8", "offload")
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+SIGN = ("off", "try", "require")
 
 Add = Callable[..., None]
 
@@ -40,6 +41,10 @@ class Settings:
     staleness_ms: int
     cache_mb: int
     mcp: bool
+    sign: str = "off"
+    watermark: bool = False
+    safety: Path | None = None
+    require_safety: bool = False
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settings:
@@ -67,6 +72,10 @@ def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settin
         staleness_ms=chosen.staleness_ms,
         cache_mb=chosen.cache_mb,
         mcp=chosen.mcp,
+        sign=chosen.sign,
+        watermark=chosen.watermark,
+        safety=chosen.safety,
+        require_safety=chosen.require_safety,
     )
 
 
@@ -121,6 +130,9 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     _add_pace(add)
     switch("--mcp", "also serve /generate as a tool for MCP clients, at /gradio_api/mcp/")
+    _add_export(add)
+    switch("--watermark", "put an invisible mark into exported pictures, which moves them a little")
+    switch("--require-safety", "let no picture leave that the safety check has not allowed")
     return parser
 
 
@@ -210,6 +222,26 @@ def _add_pace(add: Add) -> None:
         type=_number("megabytes", 16, 65536),
         metavar="MB",
         help="memory for finished pictures and prompts (default: %(default)s)",
+    )
+
+
+def _add_export(add: Add) -> None:
+    add(
+        "--sign",
+        "off",
+        type=_one_of("way to sign", SIGN),
+        metavar="|".join(SIGN),
+        help="sign exported pictures with a key of this installation (C2PA, offline, needs "
+        "requirements-provenance.txt): try saves them unsigned where that fails, require does not "
+        "(default: %(default)s)",
+    )
+    add(
+        "--safety",
+        None,
+        type=_folder,
+        metavar="FOLDER",
+        help="folder of an image classifier that looks at pictures before they leave "
+        "(default: none looks)",
     )
 
 

@@ -14,6 +14,7 @@ from klein_ui.engine.lora_download import fetch_lora
 from klein_ui.loading import READY, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.pacing import PacingSettings
+from klein_ui.provenance.export import Exporter
 from klein_ui.settings import read
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
@@ -61,6 +62,7 @@ def start(
         pictures,
         loras,
         lambda hub_id, report: fetch_lora(hub_id, loras.folder, report),
+        Exporter(),
     )
     served = page.launch(page.build(services), services, block_thread=False)
 

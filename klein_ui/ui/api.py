@@ -2,25 +2,26 @@
 
 import asyncio
 import logging
+import tempfile
+from pathlib import Path
 
 import gradio as gr
-from PIL import Image
+from gradio.utils import get_upload_folder
 
-from klein_ui import provenance, validate
-from klein_ui.contract import KleinError
+from klein_ui import validate
+from klein_ui.contract import Frame, KleinError
 from klein_ui.ui.services import Services
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 32
+NO_ROOM = "There is no room left on the disk for the picture; free some and ask again."
 
 
 def register(services: Services) -> None:
     """Add `/generate` to the Blocks being built; the same function is the MCP tool."""
 
-    async def generate(
-        prompt: str, seed: float, width: float, height: float, steps: float
-    ) -> Image.Image:
+    async def generate(prompt: str, seed: float, width: float, height: float, steps: float) -> str:
         """Make a picture from a text prompt with FLUX.2 [klein]; the same call gives the same
         picture again.
 
@@ -41,12 +42,9 @@ def register(services: Services) -> None:
         try:
             asked = validate.asked(fields, services.row)
             frame = await asyncio.wrap_future(services.dispatcher.render(asked.request))
+            return await asyncio.to_thread(_saved, frame, services)
         except KleinError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        picture = Image.fromarray(frame.pixels)
-        # Gradio writes the texts of `info` into the PNG.
-        picture.info.update(provenance.texts(frame))
-        return picture
 
     with gr.Row(visible=False):
         inputs = [
@@ -56,7 +54,7 @@ def register(services: Services) -> None:
             gr.Number(0, label="height", precision=0),
             gr.Number(0, label="steps", precision=0),
         ]
-        picture = gr.Image(label="picture", format="png", type="pil")
+        picture = gr.Image(label="picture", format="png", type="filepath")
         gr.Button("generate").click(
             generate,
             inputs,
@@ -65,3 +63,19 @@ def register(services: Services) -> None:
             concurrency_limit=MAX_WAITING,
             show_progress="hidden",
         )
+
+
+def _saved(frame: Frame, services: Services) -> str:
+    """The path of a PNG of `frame` as it may leave. Raises `KleinError`.
+
+    A file, not an image: Gradio would write that anew, without its signature.
+    """
+    exported = services.exporter.export(frame)
+    try:
+        served = Path(get_upload_folder())
+        served.mkdir(parents=True, exist_ok=True)
+        path = Path(tempfile.mkdtemp(dir=served)) / exported.name
+        path.write_bytes(exported.data)
+    except OSError as error:
+        raise KleinError(NO_ROOM) from error
+    return str(path)

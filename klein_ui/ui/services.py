@@ -7,6 +7,7 @@ from klein_ui.dispatcher import Dispatcher
 from klein_ui.loading import Report
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
+from klein_ui.provenance.export import Exporter
 from klein_ui.settings import Settings
 from klein_ui.store import PictureStore
 from klein_ui.ui.choices import Choices
@@ -22,7 +23,8 @@ Raises `KleinError`. It may take minutes, and more than one at a time may be ask
 @dataclass(frozen=True, slots=True)
 class Services:
     """The one engine behind the page and the models it may have, where finished frames wait to be
-    fetched, where the images of the gallery are kept, and the LoRAs there are and may be."""
+    fetched, where the images of the gallery are kept, the LoRAs there are and may be, and how
+    pictures leave."""
 
     choices: Choices
     dispatcher: Dispatcher
@@ -31,6 +33,7 @@ class Services:
     pictures: PictureStore
     loras: LoraShelf
     fetch_lora: FetchLora
+    exporter: Exporter
 
     @property
     def row(self) -> ModelRow:

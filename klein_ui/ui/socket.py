@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import anyio
 from starlette.requests import Request as HTTPRequest
@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from klein_ui import images, provenance, validate
 from klein_ui.contract import Frame, InvalidRequest, KleinError, Stage
 from klein_ui.dispatcher import Shown
+from klein_ui.provenance.export import Exported, Format
 from klein_ui.ui import wire
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.services import Services
@@ -86,16 +87,17 @@ async def frame_png(services: Services, request: HTTPRequest) -> Response:
     """The frame called `name` as a PNG that holds its request and those that led to it."""
     try:
         frame = await frame_named(services, request.path_params["name"])
+        if frame is None:
+            return PlainTextResponse(GONE, 404)
+        exported = await asyncio.to_thread(_exported, frame, services)
     except KleinError as error:
         return PlainTextResponse(str(error), 503)
-    if frame is None:
-        return PlainTextResponse(GONE, 404)
-    body = await asyncio.to_thread(_png, frame, services.pictures)
     headers = {
-        "Content-Disposition": 'attachment; filename="klein-live.png"',
+        # A header holds no other letters.
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(exported.name)}",
         "Cache-Control": "private, max-age=3600",
     }
-    return Response(body, media_type=images.PNG, headers=headers)
+    return Response(exported.data, media_type=exported.mime, headers=headers)
 
 
 async def frame_named(services: Services, name: str) -> Frame | None:
@@ -138,9 +140,9 @@ def hear(services: Services, name: str, text: str) -> str | None:
     return None
 
 
-def _png(frame: Frame, makers: provenance.Makers) -> bytes:
-    lineage = provenance.lineage(frame.request, makers)
-    return images.png(frame.pixels, provenance.texts(frame, lineage))
+def _exported(frame: Frame, services: Services) -> Exported:
+    lineage = provenance.lineage(frame.request, services.pictures)
+    return services.exporter.export(frame, Format.PNG, lineage)
 
 
 async def _first_to_end(way: Coroutine[None, None, None], others: anyio.CancelScope) -> None:

@@ -14,6 +14,7 @@ from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
+from klein_ui.provenance.export import Exporter
 from klein_ui.store import PictureStore
 from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
@@ -68,5 +69,6 @@ def services(tmp_path: Path) -> Iterator[Services]:
         return scripted_fetch(hub_id, report, loras.folder)
 
     shelf = Shelf(2**24)
-    yield Services(choices, dispatcher, settings.read([], {}), shelf, pictures, loras, fetch)
+    chosen = settings.read([], {})
+    yield Services(choices, dispatcher, chosen, shelf, pictures, loras, fetch, Exporter())
     dispatcher.stop()

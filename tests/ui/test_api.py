@@ -17,6 +17,8 @@ from PIL import Image
 from klein_ui import provenance
 from klein_ui.dispatcher import Event
 from klein_ui.loading import Switched
+from klein_ui.provenance.export import Exporter
+from klein_ui.safety import gate
 from klein_ui.ui import page
 from klein_ui.ui.services import Services
 
@@ -82,6 +84,20 @@ def test_what_is_refused_says_why(url: str) -> None:
         with pytest.raises(AppError, match=says):
             client.predict(*fields, api_name="/generate")
     assert client.predict("sun", api_name="/generate")
+
+
+def test_what_the_safety_check_keeps_does_not_leave(services: Services) -> None:
+    settings = replace(services.settings, port=free_port())
+    closed = Exporter(gate=gate(None, required=True))
+    served = replace(services, settings=settings, exporter=closed)
+    blocks = page.build(served)
+    launched = page.launch(blocks, served, block_thread=False)
+    try:
+        client = Client(launched.url, verbose=False)
+        with pytest.raises(AppError, match="without a safety check"):
+            client.predict("sun", api_name="/generate")
+    finally:
+        blocks.close(verbose=False)
 
 
 def test_generate_is_all_that_programs_see(url: str) -> None:

@@ -13,9 +13,12 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from klein_ui import dispatcher, provenance
+from klein_ui import dispatcher, provenance, watermark
 from klein_ui.contract import Lora
 from klein_ui.engine.fake import bands
+from klein_ui.provenance import reading
+from klein_ui.provenance.export import Exporter
+from klein_ui.safety import gate
 from klein_ui.ui import socket
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
@@ -95,6 +98,35 @@ def test_too_many_loras_are_one_sentence_and_the_next_key_is_drawn(client: TestC
         assert error["sentence"] == "3 LoRAs work together at most; switch off 1."
         ask(page, 2, "sun", loras=four[:3])
         assert next_frame(page)[0]["seq"] == 2
+
+
+def test_what_the_safety_check_keeps_does_not_leave(services: Services) -> None:
+    closed = replace(services, exporter=Exporter(gate=gate(None, required=True)))
+    with (
+        TestClient(Starlette(routes=socket.routes(closed))) as client,
+        client.websocket_connect(socket.SOCKET_PATH) as page,
+    ):
+        ask(page, 1, "sun")
+        header, _ = next_frame(page)
+        reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+    assert reply.status_code == 503
+    assert "without a safety check" in reply.text
+
+
+def test_a_marked_picture_keeps_its_request(services: Services) -> None:
+    marking = replace(services, exporter=Exporter(watermark=True))
+    with (
+        TestClient(Starlette(routes=socket.routes(marking))) as client,
+        client.websocket_connect(socket.SOCKET_PATH) as page,
+    ):
+        ask(page, 1, "sun", width=256, height=256)
+        frames = iter(lambda: next_frame(page)[0], None)
+        header = next(one for one in frames if one["stage"] == "final")
+        reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+    (found,) = reading.read(reply.content).requests
+    assert (found.prompt, found.width) == ("sun", 256)
+    with Image.open(io.BytesIO(reply.content)) as picture:
+        assert watermark.detect(np.asarray(picture)) is not None
 
 
 def test_the_png_of_a_frame_holds_its_request(client: TestClient, services: Services) -> None:

@@ -2,11 +2,14 @@
 
 const GONE = "That picture is no longer kept; type on, then try again with the new one.";
 
+/** The server's own sentence on why a picture does not leave. */
+class Refused extends Error {}
+
 /** `current()` gives `{frame, prompt, seed}` of the picture on screen, or null. */
 function createActions(frameUrl, current, speaker) {
   async function png(frame) {
     const response = await fetch(frameUrl(frame), { credentials: "same-origin" });
-    if (!response.ok) throw new Error(GONE);
+    if (!response.ok) throw new Refused((await response.text()) || GONE);
     return response.blob();
   }
 
@@ -21,8 +24,7 @@ function createActions(frameUrl, current, speaker) {
       await navigator.clipboard.write([new ClipboardItem({ "image/png": png(picture.frame) })]);
       speaker.notice("Picture copied.");
     } catch (error) {
-      const gone = error.message === GONE;
-      speaker.notice(gone ? GONE : "The browser refused to copy; use Download instead.");
+      speaker.notice(error instanceof Refused ? error.message : "The browser refused to copy; use Download instead.");
     }
   }
 
@@ -36,8 +38,8 @@ function createActions(frameUrl, current, speaker) {
       link.download = fileName(picture);
       link.click();
       setTimeout(() => URL.revokeObjectURL(url), 10_000);
-    } catch {
-      speaker.notice(GONE);
+    } catch (error) {
+      speaker.notice(error instanceof Refused ? error.message : GONE);
     }
   }
 

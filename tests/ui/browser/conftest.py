@@ -16,6 +16,7 @@ from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
+from klein_ui.provenance.export import Exporter
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
 from klein_ui.ui.choices import Choices
@@ -89,7 +90,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
         choices = Choices((source, *others))
         loras = LoraShelf(folder_of_loras or chosen.data_dir / "loras")
         services = Services(
-            choices, dispatcher, chosen, shelf, pictures, loras, fetch_lora or no_hub
+            choices, dispatcher, chosen, shelf, pictures, loras, fetch_lora or no_hub, Exporter()
         )
         dispatcher.start()
         blocks = page.build(services)
