@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-from klein_ui.contract import Frame, KleinError, Lora, Reference, Request
+from klein_ui.contract import Blend, Frame, KleinError, Lora, Reference, Request
 
 CHUNK = "klein-live"
 SCHEMA = 1
@@ -31,12 +31,12 @@ def texts(frame: Frame, lineage: Sequence[Request] = ()) -> dict[str, str]:
     """The text chunks for a PNG of `frame`; `lineage` are the requests that led to it."""
     record: dict[str, object] = {
         "schema": SCHEMA,
-        "request": asdict(frame.request),
+        "request": _fields(frame.request),
         "origin": asdict(frame.origin),
         "stage": frame.stage.value,
     }
     if lineage:
-        record["lineage"] = [asdict(request) for request in lineage]
+        record["lineage"] = [_fields(request) for request in lineage]
     return {
         CHUNK: json.dumps(record, ensure_ascii=False),
         "parameters": _parameters(frame),
@@ -47,7 +47,7 @@ def texts(frame: Frame, lineage: Sequence[Request] = ()) -> dict[str, str]:
 def request_json(request: Request) -> str:
     """The record of `request` alone, which :func:`request_from` reads; equal requests give equal
     text."""
-    return json.dumps({"schema": SCHEMA, "request": asdict(request)}, sort_keys=True)
+    return json.dumps({"schema": SCHEMA, "request": _fields(request)}, sort_keys=True)
 
 
 def request_digest(request: Request) -> str:
@@ -71,7 +71,9 @@ def request_from(chunk: str) -> Request:
         references = tuple(Reference(**reference) for reference in fields.pop("references"))
         # Pictures of before there were LoRAs have none.
         loras = tuple(Lora(**lora) for lora in fields.pop("loras", ()))
-        return Request(**fields, references=references, loras=loras)
+        other = fields.pop("blend", None)
+        blend = None if other is None else Blend(**other)
+        return Request(**fields, references=references, loras=loras, blend=blend)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise KleinError("The picture holds no request of Klein Live; choose another.") from error
 
@@ -93,11 +95,24 @@ def _walk(request: Request, makers: Makers, seen: set[Request], done: list[Reque
             done.append(earlier)
 
 
+def _fields(request: Request) -> dict[str, object]:
+    """The fields of `request`. Without a blend they are those of before there were any, so that
+    the digests of requests stay what they were."""
+    fields = asdict(request)
+    if request.blend is None:
+        del fields["blend"]
+    return fields
+
+
 def _parameters(frame: Frame) -> str:
     request = frame.request
     loras = "".join(f" <lora:{lora.name}:{lora.scale:g}>" for lora in request.loras)
+    # The other prompt may hold commas, which end a value here; it is in the record.
+    blend = request.blend
+    blended = f", Blend seed: {blend.seed}, Blend share: {blend.share:g}" if blend else ""
     return (
         f"{request.prompt}{loras}\n"
         f"Steps: {request.steps}, Sampler: Euler, CFG scale: {request.guidance_scale:g}, "
         f"Seed: {request.seed}, Size: {request.width}x{request.height}, Model: {request.model}"
+        f"{blended}"
     )

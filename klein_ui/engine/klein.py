@@ -24,6 +24,7 @@ from klein_ui.contract import (
 )
 from klein_ui.engine.adapters import Adapters
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
+from klein_ui.engine.blend import blended_noise, blended_prompt
 from klein_ui.engine.denoise import denoise
 from klein_ui.engine.device import is_out_of_memory, release
 from klein_ui.engine.graphs import Recorder, StepGraphs
@@ -208,7 +209,7 @@ class KleinEngine:
     def _make(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         watch = Stopwatch(self._pipeline._execution_device)
         with watch.part("encode"):
-            prompt = self._prompts.encode(request.prompt)
+            prompt = blended_prompt(self._prompts, request)
             without = self._prompts.encode("") if self._is_guided(request) else None
         with watch.part("images"):
             job = self._prepared(request, prompt, without)
@@ -235,7 +236,7 @@ class KleinEngine:
         """`without` are the embeddings of the empty prompt where the render is guided."""
         self._adapters.use(request.loras)
         plan = self._plans.plan(request.height // GRID_PX, request.width // GRID_PX, request.steps)
-        field = self._noise.latents(request.seed, plan.rows, plan.columns)
+        field = blended_noise(self._noise, request, plan.rows, plan.columns)
         field = field.to(prompt.embeds.device, prompt.embeds.dtype)
         noise = self._pipeline._pack_latents(field)
         region = self._regions.of(request, noise)
