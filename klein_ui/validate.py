@@ -231,6 +231,17 @@ def prompt(value: object) -> str:
     return _UNPRINTABLE.sub("", value)
 
 
+def words(field: str, value: object, most: int, *, lines: bool = False) -> str:
+    """Text of at most `most` characters without control characters, on one line unless `lines`.
+
+    Raises `InvalidRequest` for the `field`.
+    """
+    if not isinstance(value, str) or len(value) > most:
+        raise InvalidRequest(field, f"The {field} must be text of at most {most:,} characters.")
+    clean = _UNPRINTABLE.sub("", value)
+    return clean.strip() if lines else " ".join(clean.split())
+
+
 def _whole(name: str, value: object, low: int, high: int, field: str = "") -> int:
     """`field` is the one to mend, where that is not `name`."""
     sentence = f"The {name} must be a whole number from {low:,} to {high:,}."
