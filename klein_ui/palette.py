@@ -91,7 +91,8 @@ def _first_centres(points: Floats, counts: Floats, colours: int) -> Floats:
 
 def _nearest(points: Floats, centres: Floats) -> NDArray[np.intp]:
     distances = ((points[:, None] - centres[None]) ** 2).sum(axis=2)
-    return distances.argmin(axis=1)
+    nearest: NDArray[np.intp] = distances.argmin(axis=1)
+    return nearest
 
 
 def _means(points: Floats, counts: Floats, nearest: NDArray[np.intp], centres: int) -> Floats:
