@@ -7,13 +7,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Two threads that spin while they wait for each other stand still on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: run test check format bench screenshots chromium clean help
+.PHONY: run test test-long check format bench screenshots chromium clean help
 
 run: $(VENV)/.app ## serve the app on http://127.0.0.1:7860 (flags: make run ARGS="--port 8000")
 	$(BIN)/python app.py $(ARGS)
 
 test: $(VENV)/.dev chromium ## run the tests, offline and on the CPU (one file: make test ARGS=tests/test_pacing.py)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-long: $(VENV)/.dev ## run the tests that take minutes: 200 kills while pinning
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 check: $(VENV)/.dev ## format, lint and types, as pre-commit does
 	$(BIN)/ruff format --check .
@@ -53,4 +56,4 @@ clean: ## remove what was built
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -51,6 +51,16 @@ class Lora:
 
 
 @dataclass(frozen=True, slots=True)
+class Blend:
+    """A second prompt and seed, and how much of them: at `share` 0 the picture is the request's
+    own, at 1 it is that of `prompt` and `seed`, between them it lies on the way."""
+
+    prompt: str
+    seed: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """All that determines a picture. Equal requests give equal pixels on one device and build.
 
@@ -59,7 +69,8 @@ class Request:
     `reference_area` pixels. `mask`, where given, is the digest of a picture whose white parts of
     the first reference may change. With `keep_background` what hardly changes stays the first
     reference's own pixels. `loras` change the weights for this picture; for a name that stands
-    for other weights now, the pixels are others.
+    for other weights now, the pixels are others. With `blend` the picture lies between this
+    request and the same one of another prompt and seed.
     """
 
     prompt: str
@@ -74,6 +85,7 @@ class Request:
     mask: str = ""
     keep_background: bool = False
     loras: tuple[Lora, ...] = ()
+    blend: Blend | None = None
 
     @property
     def seen_pixels(self) -> int:

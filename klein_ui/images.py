@@ -10,10 +10,12 @@ from klein_ui.contract import Pixels
 
 JPEG = "image/jpeg"
 PNG = "image/png"
+WEBP = "image/webp"
 QUICK_QUALITY = 85
 """While typing: halved colour, half the bytes, and 3 ms quicker at 512 px."""
 FINE_QUALITY = 93
 """For a picture that rests on screen: full colour."""
+THUMBNAIL_QUALITY = 75
 
 
 def jpeg(pixels: Pixels, quality: int, exif: bytes = b"") -> bytes:
@@ -45,4 +47,13 @@ def png(pixels: Pixels, texts: dict[str, str]) -> bytes:
         info.add_itxt(key, text)
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG", pnginfo=info, compress_level=6)
+    return out.getvalue()
+
+
+def thumbnail(pixels: Pixels, side: int) -> bytes:
+    """A small WebP of `pixels` whose longer side is at most `side`."""
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side))
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
     return out.getvalue()

@@ -5,7 +5,6 @@ import io
 import os
 import re
 import struct
-import tempfile
 import time
 import zlib
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
-from klein_ui import provenance
+from klein_ui import files, provenance
 from klein_ui.cache import ByteLRU
 from klein_ui.contract import InvalidPicture, KleinError, Pixels, Request
 from klein_ui.uploads import digest_of
@@ -32,7 +31,6 @@ ROOMY = 0.9
 _DIGEST = re.compile("[0-9a-f]{64}")
 # The signature and the first chunk of a PNG, which begins with its width and height.
 _HEADER = struct.Struct(">8s8xII")
-_PART = ".part"
 
 
 class NoRoom(InvalidPicture):
@@ -131,7 +129,7 @@ class PictureStore:
             self._add(path, data)
 
     def _add(self, path: Path, data: bytes) -> None:
-        _write(path, data)
+        files.write(path, data)
         self._touch(path)
         with self._lock:
             if self._held_bytes is None:
@@ -178,7 +176,7 @@ def _all_kept(folder: Path) -> list[_Kept]:
 
 def _sweep(folder: Path, before: float) -> None:
     """Delete what a killed process was writing `before` that time."""
-    for part in folder.glob(f"??/*{_PART}"):
+    for part in folder.glob(f"??/*{files.PART}"):
         with contextlib.suppress(OSError):
             if part.stat().st_mtime < before:
                 part.unlink()
@@ -196,21 +194,6 @@ def _sidecar(path: Path) -> Path:
 def _hands_back(request: Request, digest: str) -> bool:
     """Whether the picture was there before `request`, which changed nothing of it."""
     return any(reference.digest == digest for reference in request.references)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """All of `data` at `path`, or nothing. Raises `OSError`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(_PART, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
 
 
 def _png(pixels: Pixels) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
-from klein_ui.contract import Asked, InvalidRequest, Lora, Reference, Request
+from klein_ui.contract import Asked, Blend, InvalidRequest, Lora, Reference, Request
 from klein_ui.models import GRID_PX, ModelRow
 from klein_ui.roles import compiled
 
@@ -35,8 +35,8 @@ def asked(raw: Mapping[str, object], row: ModelRow) -> Asked:
     Known keys: prompt, seed, width, height, steps, guidance_scale, draft (the longer side of
     drafts); references (a list of digest, role, strength, made_by), roles (whether the prompt
     speaks of them), small_references (whether drafts see them small), mask, keep_background;
-    loras (a list of name, scale). Unknown keys are ignored, so that an older page may talk to a
-    newer server. Raises `InvalidRequest`.
+    loras (a list of name, scale); blend (prompt, seed, share). Unknown keys are ignored, so that
+    an older page may talk to a newer server. Raises `InvalidRequest`.
     """
     width = _side("width", raw.get("width", row.default_side), row)
     height = _side("height", raw.get("height", row.default_side), row)
@@ -47,9 +47,9 @@ def asked(raw: Mapping[str, object], row: ModelRow) -> Asked:
             f"choose at most {row.max_area:,} pixels in all.",
         )
     looked_at = references(raw.get("references", []), row)
-    text = prompt(raw.get("prompt", ""))
+    spoken_for = looked_at if _flag("roles", raw, default=True) else ()
     request = Request(
-        prompt=compiled(text, looked_at) if _flag("roles", raw, default=True) else text,
+        prompt=compiled(prompt(raw.get("prompt", "")), spoken_for),
         seed=_whole("seed", raw.get("seed", 0), 0, MAX_SEED),
         width=width,
         height=height,
@@ -63,6 +63,7 @@ def asked(raw: Mapping[str, object], row: ModelRow) -> Asked:
         keep_background=_flag("keep_background", raw, default=False) and bool(looked_at),
         loras=loras(raw.get("loras", [])),
     )
+    request = _blended(request, raw.get("blend"), spoken_for)
     small = _flag("small_references", raw, default=True)
     draft_area = row.draft_reference_area if small else row.reference_area
     draft_side = _whole("draft", raw.get("draft", row.draft_side), row.min_side, row.max_side)
@@ -144,6 +145,23 @@ def loras(value: object) -> tuple[Lora, ...]:
     return tuple(active)
 
 
+def _blended(request: Request, value: object, spoken_for: tuple[Reference, ...]) -> Request:
+    """`request` with the blend `value`; at its ends it is one of the two requests, so that there
+    is one request for one picture."""
+    if value is None:
+        return request
+    if not isinstance(value, dict):
+        raise InvalidRequest("blend", "The blend must be a prompt, a seed and a share; try again.")
+    text = compiled(prompt(value.get("prompt", "")), spoken_for)
+    seed = _whole("seed of the blend", value.get("seed", request.seed), 0, MAX_SEED, "blend")
+    share = _share("blend", value.get("share", 0.5))
+    if share == 0 or (text, seed) == (request.prompt, request.seed):
+        return request
+    if share == 1:
+        return replace(request, prompt=text, seed=seed)
+    return replace(request, blend=Blend(text, seed, share))
+
+
 def is_lora_name(name: str) -> bool:
     """Whether `name` can be that of a LoRA: a file's name without its suffix."""
     short = 0 < len(name) <= MAX_LORA_NAME_CHARS and not name.startswith(".")
@@ -213,14 +231,26 @@ def prompt(value: object) -> str:
     return _UNPRINTABLE.sub("", value)
 
 
-def _whole(name: str, value: object, low: int, high: int) -> int:
+def words(field: str, value: object, most: int, *, lines: bool = False) -> str:
+    """Text of at most `most` characters without control characters, on one line unless `lines`.
+
+    Raises `InvalidRequest` for the `field`.
+    """
+    if not isinstance(value, str) or len(value) > most:
+        raise InvalidRequest(field, f"The {field} must be text of at most {most:,} characters.")
+    clean = _UNPRINTABLE.sub("", value)
+    return clean.strip() if lines else " ".join(clean.split())
+
+
+def _whole(name: str, value: object, low: int, high: int, field: str = "") -> int:
+    """`field` is the one to mend, where that is not `name`."""
     sentence = f"The {name} must be a whole number from {low:,} to {high:,}."
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidRequest(name, sentence)
+        raise InvalidRequest(field or name, sentence)
     if isinstance(value, float) and (not math.isfinite(value) or value != int(value)):
-        raise InvalidRequest(name, sentence)
+        raise InvalidRequest(field or name, sentence)
     if not low <= value <= high:
-        raise InvalidRequest(name, sentence)
+        raise InvalidRequest(field or name, sentence)
     return int(value)
 
 

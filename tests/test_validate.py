@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klein_ui import validate
-from klein_ui.contract import InvalidRequest
+from klein_ui.contract import Blend, InvalidRequest, Request
 from klein_ui.models import GRID_PX, KLEIN_4B, KLEIN_BASE_4B, POSTCARD
 
 anything = st.recursive(
@@ -180,3 +180,51 @@ def test_drafts_of_base_weights_take_fewer_steps() -> None:
     assert [(draft.width, draft.steps) for draft in small.drafts] == [(512, 12)]
     few = validate.asked({"steps": 5}, KLEIN_BASE_4B)
     assert {draft.steps for draft in few.drafts} == {5}
+
+
+def blended(**other: object) -> Request:
+    raw = {"prompt": "a", "seed": 1, "blend": {"prompt": "b", "seed": 2, **other}}
+    return validate.asked(raw, POSTCARD).request
+
+
+def test_a_blend_is_of_the_picture_and_its_drafts() -> None:
+    raw = {"prompt": "a", "blend": {"prompt": "b", "seed": 2, "share": 0.3}, "width": 512}
+    asked = validate.asked(raw, KLEIN_4B)
+    assert asked.request.blend == Blend("b", 2, 0.3)
+    assert {draft.blend for draft in asked.drafts} == {asked.request.blend}
+
+
+def test_the_ends_of_a_blend_are_the_requests_themselves() -> None:
+    assert blended(share=0) == validate.asked({"prompt": "a", "seed": 1}, POSTCARD).request
+    assert blended(share=1) == validate.asked({"prompt": "b", "seed": 2}, POSTCARD).request
+    assert blended(prompt="a", seed=1).blend is None
+
+
+def test_the_roles_are_said_behind_both_prompts() -> None:
+    raw = {
+        "prompt": "a",
+        "references": [{"digest": DIGEST, "role": "style"}],
+        "blend": {"prompt": "b"},
+    }
+    blend = validate.asked(raw, POSTCARD).request.blend
+    assert blend == Blend("b. Use the style of image 1.", 0, 0.5)
+
+
+@pytest.mark.parametrize(
+    "blend",
+    [
+        5,
+        "x",
+        [1],
+        {"prompt": 3},
+        {"prompt": "x" * 2001},
+        {"seed": -1},
+        {"seed": "1"},
+        {"share": 1.1},
+        {"share": float("nan")},
+        {"share": True},
+    ],
+)
+def test_a_wrong_blend_is_refused(blend: object) -> None:
+    with pytest.raises(InvalidRequest):
+        validate.asked({"prompt": "x", "blend": blend}, POSTCARD)

@@ -152,10 +152,19 @@ def bands(request: Request) -> Pixels:
     images = [(looked_at.digest, looked_at.strength) for looked_at in request.references]
     more = f"{images}{request.mask}{request.keep_background}" if images else ""
     loras = "".join(f"\0{lora.name}{lora.scale}" for lora in request.loras if lora.scale)
-    key = f"{request.seed}\0{request.prompt}{more}{loras}".encode()
-    colours = np.frombuffer(hashlib.sha256(key).digest()[:24], dtype=np.uint8).reshape(8, 3)
+    rest = f"{more}{loras}"
+    colours = _colours(request.seed, request.prompt, rest)
+    if request.blend is not None:
+        other = _colours(request.blend.seed, request.blend.prompt, rest)
+        mixed = colours + request.blend.share * (other.astype(float) - colours)
+        colours = mixed.round().astype(np.uint8)
     rows = np.arange(request.height) * 8 // request.height
     return np.ascontiguousarray(np.broadcast_to(colours[rows][:, None, :], shape(request)))
+
+
+def _colours(seed: int, prompt: str, rest: str) -> Pixels:
+    key = f"{seed}\0{prompt}{rest}".encode()
+    return np.frombuffer(hashlib.sha256(key).digest()[:24], dtype=np.uint8).reshape(8, 3)
 
 
 def shape(request: Request) -> tuple[int, int, int]:

@@ -27,6 +27,7 @@ from klein_ui.contract import (
 )
 from klein_ui.engine.adapters import Adapters
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
+from klein_ui.engine.blend import blended_noise, blended_prompt
 from klein_ui.engine.denoise import denoise
 from klein_ui.engine.device import is_out_of_memory, release
 from klein_ui.engine.graphs import Recorder, StepGraphs
@@ -192,11 +193,11 @@ class KleinEngine:
         return frame
 
     def bucket(self, request: Request) -> Hashable | None:
-        """Pictures without images, of one size, length of text, guidance and set of LoRAs.
+        """Pictures without images or blend, of one size, length of text, guidance and LoRAs.
 
         See `contract.Together`.
         """
-        if request.references:
+        if request.references or request.blend is not None:
             return None
         try:
             files = self._adapters.files(request.loras)
@@ -295,7 +296,7 @@ class KleinEngine:
 
     def _encoded(self, request: Request, watch: Stopwatch) -> _Job:
         with watch.part("encode"):
-            prompt = self._prompts.encode(request.prompt)
+            prompt = blended_prompt(self._prompts, request)
             guided = self._ways.asks_twice(request.guidance_scale)
             without = self._prompts.encode("") if guided else None
         with watch.part("images"):
@@ -307,7 +308,7 @@ class KleinEngine:
         """`without` are the embeddings of the empty prompt where the render is guided."""
         self._adapters.use(request.loras)
         plan = self._plans.plan(request.height // GRID_PX, request.width // GRID_PX, request.steps)
-        field = self._noise.latents(request.seed, plan.rows, plan.columns)
+        field = blended_noise(self._noise, request, plan.rows, plan.columns)
         field = field.to(prompt.embeds.device, prompt.embeds.dtype)
         noise = self._pipeline._pack_latents(field)
         region = self._regions.of(request, noise)

@@ -43,15 +43,19 @@ class PromptEncoder:
         self._trims_text = trims_text
         self._layers = row.text_encoder_out_layers
         self._length = row.max_sequence_length
-        self._cache: ByteLRU[str, PromptEmbeds] = ByteLRU(max_bytes)
+        self._cache: ByteLRU[tuple[str, int], PromptEmbeds] = ByteLRU(max_bytes)
         self.encoded = 0
 
-    def encode(self, prompt: str) -> PromptEmbeds:
-        """The embeddings of `prompt`, equal to the pipeline's `encode_prompt`."""
-        cached = self._cache.get(prompt)
+    def encode(self, prompt: str, at_least: int = 0) -> PromptEmbeds:
+        """The embeddings of `prompt`, equal to the pipeline's `encode_prompt`.
+
+        Where prompts are trimmed, they are `at_least` so many tokens long, padding included.
+        """
+        key = (prompt, at_least)
+        cached = self._cache.get(key)
         if cached is None:
-            cached = self._encode(prompt)
-            self._cache.put(prompt, cached, cached.embeds.nbytes + cached.text_ids.nbytes)
+            cached = self._encode(prompt, at_least)
+            self._cache.put(key, cached, cached.embeds.nbytes + cached.text_ids.nbytes)
         return cached
 
     def length(self, prompt: str) -> int:
@@ -66,11 +70,11 @@ class PromptEncoder:
         """Counts of the prompt cache."""
         return self._cache.stats()
 
-    def _encode(self, prompt: str) -> PromptEmbeds:
+    def _encode(self, prompt: str, at_least: int) -> PromptEmbeds:
         self.encoded += 1
         device = self._pipeline._execution_device
         tokens, cut_tokens = self._tokens(prompt)
-        kept = self._kept(int(tokens["attention_mask"].sum()))
+        kept = self._kept(max(at_least, int(tokens["attention_mask"].sum())))
         output = self._body()(
             input_ids=tokens["input_ids"][:, kept].to(device),
             attention_mask=tokens["attention_mask"][:, kept].to(device),

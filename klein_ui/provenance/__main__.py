@@ -5,7 +5,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from klein_ui import uploads, watermark
@@ -13,7 +12,7 @@ from klein_ui.contract import KleinError
 from klein_ui.provenance import archive, signing
 from klein_ui.provenance.chunks import texts
 from klein_ui.provenance.reading import Found, kind_of, read
-from klein_ui.provenance.record import PARAMETERS, parameters
+from klein_ui.provenance.record import PARAMETERS, parameters, request_fields
 
 UNREADABLE = "“{path}” cannot be read; give a file that is there."
 TOO_LARGE = "“{path}” is too large to be an export of Klein Live; give another file."
@@ -71,7 +70,7 @@ def _of_request(found: Found) -> Iterator[str]:
         if entry.file:
             yield f"File: {entry.file}"
         yield "Request:"
-        yield json.dumps(asdict(entry.record.request), ensure_ascii=False, indent=2)
+        yield json.dumps(request_fields(entry.record.request), ensure_ascii=False, indent=2)
         if entry.record.lineage:
             yield f"Lineage: {len(entry.record.lineage)} earlier requests"
         yield f"Parameters:\n{found.parameters or parameters(entry.record.request)}"

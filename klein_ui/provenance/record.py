@@ -54,13 +54,22 @@ def record_of(frame: Frame, lineage: Sequence[Request] = ()) -> Record:
 
 def fields_of(record: Record) -> dict[str, object]:
     """`record` as the fields of a JSON object, its schema first."""
-    fields: dict[str, object] = {"schema": SCHEMA, "request": asdict(record.request)}
+    fields: dict[str, object] = {"schema": SCHEMA, "request": request_fields(record.request)}
     if record.origin is not None:
         fields["origin"] = asdict(record.origin)
     if record.stage is not None:
         fields["stage"] = record.stage.value
     if record.lineage:
-        fields["lineage"] = [asdict(request) for request in record.lineage]
+        fields["lineage"] = [request_fields(request) for request in record.lineage]
+    return fields
+
+
+def request_fields(request: Request) -> dict[str, object]:
+    """The fields of `request`. Without a blend they are those of before there were any, so that
+    the digests of requests stay what they were."""
+    fields = asdict(request)
+    if request.blend is None:
+        del fields["blend"]
     return fields
 
 
@@ -127,7 +136,7 @@ def texts_of(record: Record) -> dict[str, str]:
 def request_json(request: Request) -> str:
     """The record of `request` alone, which :func:`request_from` reads; equal requests give equal
     text."""
-    return json.dumps({"schema": SCHEMA, "request": asdict(request)}, sort_keys=True)
+    return json.dumps({"schema": SCHEMA, "request": request_fields(request)}, sort_keys=True)
 
 
 def request_digest(request: Request) -> str:
@@ -163,8 +172,12 @@ def _walk(request: Request, makers: Makers, seen: set[Request], done: list[Reque
 def parameters(request: Request) -> str:
     """`request` in the line format that other image tools read, the prompt on one line."""
     loras = "".join(f" <lora:{lora.name}:{lora.scale:g}>" for lora in request.loras)
+    # The other prompt may hold commas, which end a value here; it is in the record.
+    blend = request.blend
+    blended = f", Blend seed: {blend.seed}, Blend share: {blend.share:g}" if blend else ""
     return (
         f"{_CONTROL.sub(' ', request.prompt)}{loras}\n"
         f"Steps: {request.steps}, Sampler: Euler, CFG scale: {request.guidance_scale:g}, "
         f"Seed: {request.seed}, Size: {request.width}x{request.height}, Model: {request.model}"
+        f"{blended}"
     )

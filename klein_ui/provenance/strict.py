@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import is_dataclass
 from enum import StrEnum
+from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 MAX_TEXT_CHARS = 8000
@@ -44,6 +45,9 @@ def _field(hint: Any, value: object) -> object:
         if not isinstance(value, list) or len(value) > MAX_ITEMS:
             raise ValueError("no list, or one too long")
         return tuple(_field(get_args(hint)[0], item) for item in value)
+    if isinstance(hint, UnionType):
+        (kind,) = (one for one in get_args(hint) if one is not NoneType)
+        return None if value is None else _field(kind, value)
     if isinstance(hint, type) and is_dataclass(hint):
         return strict(hint, value)
     if hint is float:

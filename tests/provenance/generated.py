@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from klein_ui.contract import Frame, Lora, Origin, Reference, Request, Stage, Timings
+from klein_ui.contract import Blend, Frame, Lora, Origin, Reference, Request, Stage, Timings
 from klein_ui.engine.fake import bands
 
 # Emoji, right-to-left, combining marks, control characters, and all the rest.
@@ -26,6 +26,7 @@ requests = st.builds(
     mask=st.just("") | digests,
     keep_background=st.booleans(),
     loras=st.lists(st.builds(Lora, texts, st.floats(-2, 2)), max_size=2).map(tuple),
+    blend=st.none() | st.builds(Blend, texts, st.integers(0, 2**32 - 1), st.floats(0, 1)),
 )
 
 ORIGIN = Origin("abc", "CPU", "float32", "torch")

@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,12 +10,23 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from klein_ui import images, provenance
-from klein_ui.contract import Frame, KleinError, Lora, Origin, Reference, Request, Stage, Timings
+from klein_ui.contract import (
+    Blend,
+    Frame,
+    KleinError,
+    Lora,
+    Origin,
+    Reference,
+    Request,
+    Stage,
+    Timings,
+)
 from klein_ui.engine.fake import bands
 
+prompts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=50)
 requests = st.builds(
     Request,
-    prompt=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=50),
+    prompt=prompts,
     seed=st.integers(0, 2**32 - 1),
     width=st.just(64),
     height=st.just(32),
@@ -26,6 +37,7 @@ requests = st.builds(
     loras=st.lists(st.builds(Lora, st.text("ab", max_size=2), st.floats(0.1, 2)), max_size=2).map(
         tuple
     ),
+    blend=st.none() | st.builds(Blend, prompts, st.integers(0, 2**32 - 1), st.floats(0, 1)),
 )
 
 
@@ -74,6 +86,23 @@ def test_a_picture_of_before_there_were_loras_is_still_read() -> None:
     assert provenance.request_from(json.dumps(record)) == request
 
 
+def test_a_request_without_a_blend_is_told_as_before_there_were_any() -> None:
+    request = Request("c", 3, 64, 32, 4, 1.0, "postcard")
+    assert "blend" not in provenance.request_json(request)
+    blended = replace(request, blend=Blend("d, e", 4, 0.25))
+    assert provenance.request_digest(blended) != provenance.request_digest(request)
+    told = provenance.texts(frame(blended))["parameters"]
+    assert told.endswith("Model: postcard, Blend seed: 4, Blend share: 0.25")
+
+
+@pytest.mark.parametrize("blend", [5, "x", [], {"prompt": "x"}, {"else": 1}])
+def test_a_blend_that_makes_no_sense_is_one_sentence(blend: object) -> None:
+    record = json.loads(provenance.request_json(Request("c", 3, 64, 32, 4, 1.0, "postcard")))
+    record["request"]["blend"] = blend
+    with pytest.raises(KleinError, match="holds no request"):
+        provenance.request_from(json.dumps(record))
+
+
 def test_loras_are_told_with_the_files_they_were() -> None:
     request = Request("c", 3, 64, 32, 4, 1.0, "postcard", loras=(Lora("ink", 0.8), Lora("wash")))
     made = frame(request)
@@ -96,8 +125,8 @@ def test_the_lineage_is_told_oldest_first_and_only_where_there_is_one() -> None:
     request = Request("c", 3, 64, 32, 4, 1.0, "postcard", (Reference("0" * 64, "style", 0.5),))
     earlier = [replace(request, prompt=prompt) for prompt in "ab"]
     told = provenance.texts(frame(request), earlier)
-    assert json.loads(told[provenance.CHUNK])["lineage"] == json.loads(
-        json.dumps([asdict(one) for one in earlier])
-    )
+    assert json.loads(told[provenance.CHUNK])["lineage"] == [
+        json.loads(provenance.request_json(one))["request"] for one in earlier
+    ]
     assert provenance.request_from(told[provenance.CHUNK]) == request
     assert "lineage" not in json.loads(provenance.texts(frame(request))[provenance.CHUNK])
