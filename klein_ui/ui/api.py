@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import tempfile
-from pathlib import Path
 
 import gradio as gr
-from gradio.utils import get_upload_folder
+from gradio.processing_utils import save_bytes_to_cache
 
 from klein_ui import validate
 from klein_ui.contract import Frame, KleinError
@@ -42,7 +40,7 @@ def register(services: Services) -> None:
         try:
             asked = validate.asked(fields, services.row)
             frame = await asyncio.wrap_future(services.dispatcher.render(asked.request))
-            return await asyncio.to_thread(_saved, frame, services)
+            return await asyncio.to_thread(_saved, frame, services, picture.GRADIO_CACHE)
         except KleinError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -65,17 +63,14 @@ def register(services: Services) -> None:
         )
 
 
-def _saved(frame: Frame, services: Services) -> str:
-    """The path of a PNG of `frame` as it may leave. Raises `KleinError`.
+def _saved(frame: Frame, services: Services, cache: str) -> str:
+    """The path of a PNG of `frame` as it may leave, in the folder `cache` that Gradio serves and
+    clears. Raises `KleinError`.
 
     A file, not an image: Gradio would write that anew, without its signature.
     """
     exported = services.exporter.export(frame)
     try:
-        served = Path(get_upload_folder())
-        served.mkdir(parents=True, exist_ok=True)
-        path = Path(tempfile.mkdtemp(dir=served)) / exported.name
-        path.write_bytes(exported.data)
+        return str(save_bytes_to_cache(exported.data, exported.name, cache))
     except OSError as error:
         raise KleinError(NO_ROOM) from error
-    return str(path)
