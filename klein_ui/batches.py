@@ -5,13 +5,16 @@ model and the size. So it is tried where there is an opportunity, and kept where
 help. Nobody waits for a batch to fill.
 """
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from klein_ui.contract import Frame, Request, Together
 from klein_ui.pacing import EMA_WEIGHT, Costs
 from klein_ui.turns import Job
+
+log = logging.getLogger(__name__)
 
 MOST = 4
 """The largest batch."""
@@ -159,15 +162,24 @@ def _alike(due: Sequence[Job], together: Together) -> list[Job]:
 
     One that is kept already takes no time, and the same picture twice is kept after the first.
     """
-    bucket = together.bucket(due[0].running.request)
+    bucket = _bucket(together, due[0].running.request)
     alike = {due[0].running.request: due[0]}
     if bucket is None:
         return [due[0]]
     for job in due[1:]:
         request = job.running.request
-        if job.running.expected_s != 0.0 and together.bucket(request) == bucket:
+        if job.running.expected_s != 0.0 and _bucket(together, request) == bucket:
             alike.setdefault(request, job)
     return list(alike.values())
+
+
+def _bucket(together: Together, request: Request) -> Hashable | None:
+    """Its bucket; none where that cannot be told: then it is made alone, and that says why."""
+    try:
+        return together.bucket(request)
+    except Exception:
+        log.exception("a picture is made alone")
+        return None
 
 
 def _size(row: BatchCost) -> tuple[int, int, int]:

@@ -76,9 +76,14 @@ class Runs:
 
     def _formed(self, engine: Engine, row: ModelRow, due: Sequence[Job]) -> tuple[Job, ...]:
         # One that was asked of another model is refused, alone.
-        together = engine.together if due[0].running.request.model == row.name else None
+        together = engine.together if _is_of(due[0], row) else None
+        due = [due[0], *(job for job in due[1:] if _is_of(job, row))]
         longest_s = self._settings.target_s
         return batches.formed(due, together, self._costs, self._batches, longest_s, row.max_area)
 
     def _forecast(self, engine: Engine) -> pacing.Forecast:
         return lambda request: 0.0 if engine.has(request) else self._costs.forecast(request)
+
+
+def _is_of(job: Job, row: ModelRow) -> bool:
+    return job.running.request.model == row.name

@@ -67,11 +67,14 @@ OPEN = Gate()
 def gate(load: Callable[[], Check] | None, *, required: bool) -> Gate:
     """The gate with the check that `load` gives; where it cannot, one that says why.
 
-    A required check that cannot be loaded closes the gate: nothing passes.
+    A required check that cannot be loaded closes the gate: nothing passes. One that is not required
+    was wanted all the same: raises `KleinError`.
     """
     if load is None:
         return Gate(required=required)
     try:
         return Gate(load(), required)
     except KleinError as error:
+        if not required:
+            raise
         return Gate(None, required, str(error))

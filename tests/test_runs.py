@@ -1,6 +1,6 @@
 """Several who type at once on an invented clock: nobody starves, whatever a batch costs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +19,16 @@ from .stepping import asked
 
 SETTINGS = PacingSettings()
 PIXELS = np.zeros((128, 128, 3), np.uint8)
+
+
+def test_what_was_asked_of_another_model_is_in_no_batch() -> None:
+    play = Play({"a": [], "b": [], "c": []}, alone_s=0.05, more=0.1)
+    for seq, (name, model) in enumerate((("a", "postcard"), ("b", "klein-4b"), ("c", "postcard"))):
+        wanted = asked(name)
+        wanted = replace(wanted, request=replace(wanted.request, model=model), drafts=())
+        play.states[name] = pacing.typed(State(), wanted, seq, 0.0)
+    jobs = play.runs.begin(play.engine, POSTCARD, play.states, 0.0).jobs
+    assert [job.name for job in jobs] == ["a", "c"]
 
 
 @dataclass

@@ -47,8 +47,12 @@ def test_what_is_demanded_and_missing_closes_the_gate() -> None:
 
 
 def test_what_is_not_demanded_lets_through_and_says_so() -> None:
-    assert safety.gate(missing, required=False).passed(PIXELS) == (safety.UNCHECKED,)
     assert safety.gate(lambda: fails, required=False).passed(PIXELS) == (safety.FAILED,)
+
+
+def test_a_check_that_is_wanted_and_missing_is_said_at_once() -> None:
+    with pytest.raises(EngineFailed, match="There is no image classifier"):
+        safety.gate(missing, required=False)
 
 
 def test_an_export_goes_through_the_gate_of_the_settings(tmp_path: Path) -> None:

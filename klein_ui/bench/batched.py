@@ -19,6 +19,7 @@ from klein_ui.bench.twins import Twin
 from klein_ui.contract import EngineFailed, Frame, Hooks, Origin, Render, Request, Stage
 from klein_ui.engine import loader
 from klein_ui.engine.device import Device, choose
+from klein_ui.engine.graphs import recorder_for
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.models import ModelRow
 
@@ -59,7 +60,8 @@ def of_twin(twin: Twin, device: Device) -> KleinEngine:
     pipeline = twins.build(twin, torch.device(device.name), device.dtype)
     pipeline = twins.with_cut_encoder(pipeline, max(twin.row.text_encoder_out_layers))
     origin = Origin("twin", device.hardware, str(device.dtype), "")
-    return KleinEngine(pipeline, twin.row, origin, CACHE_BYTES, Album())
+    recorder = recorder_for(pipeline.transformer)
+    return KleinEngine(pipeline, twin.row, origin, CACHE_BYTES, Album(), recorder=recorder)
 
 
 def rows(

@@ -19,6 +19,7 @@ from klein_ui.bench.prompts import prompts
 from klein_ui.bench.samples import median
 from klein_ui.contract import Frame, Hooks, Pixels, Reference, Request, Stage
 from klein_ui.engine import loader
+from klein_ui.engine.graphs import recorder_for
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.noise import NoiseField
 from klein_ui.models import GRID_PX, ModelRow
@@ -84,7 +85,8 @@ class Bench:
         choice = loader.resolve(row.name if row.built_in else row.repo, "auto", None)
         pipeline, origin = loader.open_pipeline(choice, lambda progress: None)
         photos: dict[str, Pixels] = {}
-        engine = KleinEngine(pipeline, choice.row, origin, CACHE_BYTES, Album(photos))
+        album, recorder = Album(photos), recorder_for(pipeline.transformer)
+        engine = KleinEngine(pipeline, choice.row, origin, CACHE_BYTES, album, recorder=recorder)
         return cls(pipeline, engine, choice.row, photos)
 
     def request(self, side: int, references: int = 0, reference_side: int = 0) -> Request:

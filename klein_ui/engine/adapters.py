@@ -133,15 +133,16 @@ class Adapters:
         return tuple(zip(self._written.digests, self._scales, strict=True))
 
     @property
-    def layout(self) -> tuple[tuple[str, int, int], ...]:
-        """Where the numbers of the LoRAs that are on lie: name, rank and address of each module.
+    def layout(self) -> tuple[tuple[str, int, tuple[int, ...]], ...]:
+        """Where the numbers of the LoRAs that are on lie: name, rank and addresses of each module.
 
         While it stays the same only these numbers change, and what runs.
         """
         if not self._is_on:
             return ()
         return tuple(
-            (name, self._rank, adapted.down.data_ptr()) for name, adapted in self._adapted.items()
+            (name, self._rank, tuple(one.data_ptr() for one in adapted.buffers(recurse=False)))
+            for name, adapted in self._adapted.items()
         )
 
     def files(self, loras: Sequence[Lora]) -> tuple[LoraFile, ...]:

@@ -26,6 +26,9 @@ BACKENDS: Final = {
     "xformers": AttentionBackendName.XFORMERS,
 }
 
+MASKLESS: Final = frozenset({"flash", "flash-3", "sage"})
+"""Those that refuse a mask, which the strength of a reference is."""
+
 ONLY_CUDA: Final = frozenset({"cudnn", "flash", "flash-3", "sage", "xformers"})
 
 

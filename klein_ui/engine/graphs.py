@@ -9,6 +9,7 @@ copied out. LoRAs are tensors that stay where they are while their numbers chang
 (`adapters.AdaptedLinear`), so switching between them records nothing.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from torch import Tensor
 
 from klein_ui.engine.device import is_out_of_memory
 from klein_ui.engine.work import step_bytes
+
+log = logging.getLogger(__name__)
 
 MOST_TOKENS = 2560
 """Text and picture of 512 px with one image of that size: steps of more tokens keep the card busy
@@ -71,6 +74,7 @@ class StepGraphs:
         self._recorder = recorder
         self._layout = layout
         self._graphs: OrderedDict[Bucket, _Recorded | None] = OrderedDict()
+        self._may_record = True
         self.recorded = 0
         self.replayed = 0
 
@@ -113,15 +117,17 @@ class StepGraphs:
 
     def _record(self, bucket: Bucket, inputs: Inputs) -> _Recorded | None:
         """The graph of a step like this; None where the memory has no room for it."""
-        if not self._recorder.has_room(tokens_of(inputs)):
+        if not self._may_record or not self._recorder.has_room(tokens_of(inputs)):
             return None
         fixed = _copied(inputs)
         try:
             replay = self._recorder.record(lambda: self._eager(fixed)[0])
         except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
             self.clear()
+            if not is_out_of_memory(error):
+                # Some kernels cannot be recorded; all of them run as they are.
+                log.warning("steps are not recorded as graphs", exc_info=error)
+                self._may_record = False
             return None
         self.recorded += 1
         graph = _Recorded(fixed, replay)

@@ -13,6 +13,7 @@ from klein_ui.contract import (
     Frame,
     Hooks,
     InvalidLora,
+    KleinError,
     LoraFile,
     Loras,
     Origin,
@@ -25,6 +26,7 @@ from klein_ui.contract import (
     Superseded,
     Timings,
 )
+from klein_ui.engine import backends
 from klein_ui.engine.adapters import Adapters
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.blend import blended_noise, blended_prompt
@@ -91,6 +93,7 @@ class KleinEngine:
         *,
         trims_text: bool = False,
         recorder: Recorder | None = None,
+        attention: str = backends.NATIVE,
     ) -> None:
         """Caches take `cache_bytes` in all; the keys and values of references, where the weights
         are trained for them to stay, may take `spare_bytes` of the device where that is more.
@@ -112,6 +115,7 @@ class KleinEngine:
         self._references = References(pipeline, pictures, revision, int(rest * REFERENCES_SHARE))
         self._regions = Regions(pictures, self._references, int(rest * FITTED_SHARE))
         self._adapters = Adapters(pipeline.transformer, loras, int(rest * LORAS_SHARE))
+        self._attention = attention
         self._graphs: StepGraphs | None = None
         if recorder is not None:
             self._graphs = StepGraphs(
@@ -206,7 +210,7 @@ class KleinEngine:
         scales = tuple(lora.scale for lora in request.loras if lora.scale != 0)
         size = (request.width, request.height, request.steps)
         scale = request.guidance_scale
-        heeded = self._ways.asks_twice(scale) or self._ways.told(scale) is not None
+        heeded = self._ways.asks_twice(scale) or self._ways.tells
         return size, scale if heeded else 1.0, files, scales, self._prompts.length(request.prompt)
 
     def render_together(self, renders: Sequence[Render]) -> Iterator[tuple[int, Outcome]]:
@@ -266,14 +270,24 @@ class KleinEngine:
     def _make_together(self, renders: Sequence[Render]) -> Iterator[tuple[int, Outcome]]:
         """Only the steps are of all; prompts and pictures are encoded and decoded one by one, as
         alone."""
-        watches = [Stopwatch(self._pipeline._execution_device) for _ in renders]
-        jobs = [
-            self._encoded(one.request, watch) for one, watch in zip(renders, watches, strict=True)
-        ]
-        hooks = [one.hooks for one in renders]
+        jobs: list[_Job] = []
+        places: list[int] = []
+        watches: list[Stopwatch] = []
+        for place, one in enumerate(renders):
+            watch = Stopwatch(self._pipeline._execution_device)
+            try:
+                jobs.append(self._encoded(one.request, watch))
+            except KleinError as error:
+                yield place, error
+            else:
+                places.append(place)
+                watches.append(watch)
+        if not jobs:
+            return
+        hooks = [renders[place].hooks for place in places]
 
-        def preview(place: int, latents: Tensor, velocity: Tensor) -> None:
-            show, job = hooks[place].preview, jobs[place]
+        def preview(seat: int, latents: Tensor, velocity: Tensor) -> None:
+            show, job = hooks[seat].preview, jobs[seat]
             if show is not None and job.plan.steps > 1:
                 show(self._preview(job, latents, velocity))
 
@@ -281,8 +295,8 @@ class KleinEngine:
         steps = Stopwatch(self._pipeline._execution_device)
         with steps.part("denoise"):
             done = denoise_together(noises, jobs[0].plan.sigmas, velocities, hooks, preview)
-        for place, (one, job, watch) in enumerate(zip(renders, jobs, watches, strict=True)):
-            latents = done.latents.get(place)
+        for seat, (place, job, watch) in enumerate(zip(places, jobs, watches, strict=True)):
+            one, latents = renders[place], done.latents.get(seat)
             # Those before it were decoded meanwhile, so it is asked once more.
             if latents is None or one.hooks.superseded(job.plan.steps):
                 yield place, Superseded()
@@ -332,6 +346,9 @@ class KleinEngine:
             return KeptVelocity(forward, self._keys.of(looked_at, self._adapters.in_use))
         before = prompt.embeds.shape[1] + plan.rows * plan.columns
         bias = attention(looked_at, before, transformer.dtype)
+        if self._attention in backends.MASKLESS:
+            kernels = backends.NATIVE if bias else self._attention
+            backends.use(self._pipeline.transformer, kernels)
         return JointVelocity(forward, in_a_row(looked_at), bias)
 
     def _preview(self, job: _Job, latents: Tensor, velocity: Tensor) -> Frame:

@@ -109,6 +109,7 @@ def load(
         loras,
         trims_text=choice.trims_text,
         recorder=recorder_for(pipeline.transformer),
+        attention=choice.attention,
     )
 
 
@@ -138,12 +139,19 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     decodes = "" if decoder is None else f", {exchange(pipeline.vae, decoder)}"
     attends = _attend(pipeline.transformer, choice)
     placed = place(pipeline, row, device, choice.memory, report)
+    # The plan may have left a device with too little room.
+    backends.check(choice.attention, placed.device.name)
     return pipeline, origin(folder, replace(placed, path=placed.path + attends + decodes))
 
 
 def _attend(transformer: Any, choice: Choice) -> str:
     """Have the attention as `choice` says; what is not the stock pipeline's of it, for the path."""
     path = ""
+    if choice.asks_once and transformer.config.guidance_embeds:
+        raise EngineFailed(
+            f"--keep-image-keys is not for {choice.row.title}, whose images are read by the "
+            "guidance; start without it."
+        )
     if choice.asks_once and not keeps_keys(transformer):
         ask_once(transformer)
         path = ", kept image keys"

@@ -32,6 +32,11 @@ class Ways(Protocol):
         """Whether each step asks with the prompt and without, so that the scale counts."""
         ...
 
+    @property
+    def tells(self) -> bool:
+        """Whether the transformer is told the scale."""
+        ...
+
     def told(self, guidance_scale: float) -> Tensor | None:
         """What the transformer is told of the scale, shape (1,); None where it knows of none."""
         ...
@@ -60,6 +65,11 @@ class KleinWays:
         """See `Ways`."""
         return guidance_scale > 1 and not self.pipeline.config.is_distilled
 
+    @property
+    def tells(self) -> bool:
+        """See `Ways`."""
+        return False
+
     def told(self, guidance_scale: float) -> Tensor | None:
         """See `Ways`."""
         return None
@@ -83,6 +93,11 @@ class DevWays:
     def asks_twice(self, guidance_scale: float) -> bool:
         """See `Ways`."""
         return False
+
+    @property
+    def tells(self) -> bool:
+        """See `Ways`."""
+        return True
 
     def told(self, guidance_scale: float) -> Tensor | None:
         """See `Ways`."""

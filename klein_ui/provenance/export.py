@@ -1,6 +1,7 @@
 """A picture leaves: checked, marked, encoded with its request, and signed last."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,8 @@ from klein_ui.provenance.record import SOFTWARE, Record, record_of, texts_of
 from klein_ui.provenance.signing import FOLDER, Signer, SigningFailed, opened
 from klein_ui.safety import OPEN, Check, Gate, gate
 from klein_ui.settings import Settings
+
+log = logging.getLogger(__name__)
 
 UNSIGNED = "The picture was saved unsigned. {why}"
 
@@ -114,8 +117,8 @@ def encoded(pixels: Pixels, kind: Format, record: Record) -> bytes:
 def exporter(chosen: Settings, load_check: Callable[[Path], Check]) -> Exporter:
     """How pictures leave by the settings; signing is tested now, and the check loaded.
 
-    Never raises `KleinError`: what is missing is told, or refused, with each export.
-    `load_check` makes the safety check of a folder.
+    What is required and missing refuses each export. Raises `KleinError` for a safety check that
+    is wanted, not required, and missing. `load_check` makes the safety check of a folder.
     """
     folder = chosen.safety
     load = None if folder is None else lambda: load_check(folder)
@@ -126,4 +129,5 @@ def exporter(chosen: Settings, load_check: Callable[[Path], Check]) -> Exporter:
             signer = opened(chosen.data_dir / FOLDER)
         except SigningFailed as error:
             why = str(error)
+            log.warning("Pictures cannot be signed. %s", why)
     return Exporter(checked, chosen.watermark, signer, chosen.sign == "require", why)

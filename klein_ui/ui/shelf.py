@@ -39,7 +39,11 @@ class Shelf:
         name = secrets.token_hex(NAME_BYTES)
         self._frames.put(name, frame, frame.pixels.nbytes)
         request = frame.request
-        more_bytes = len(request.prompt.encode()) + len(request.references) * REFERENCE_BYTES
+        texts = [request.prompt, *(lora.name for lora in request.loras)]
+        if request.blend is not None:
+            texts.append(request.blend.prompt)
+        more_bytes = sum(len(text.encode()) for text in texts)
+        more_bytes += len(request.references) * REFERENCE_BYTES
         self._requests.put(name, request, REQUEST_BYTES + more_bytes)
         return name
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 
 from klein_ui import models, settings
 from klein_ui.bench.photos import Album, photo
-from klein_ui.contract import EngineFailed
+from klein_ui.contract import EngineFailed, Reference
 from klein_ui.engine import backends, loader
 from klein_ui.engine.device import choose
 
@@ -37,6 +38,19 @@ def test_no_other_model_is_touched(small_model: Path) -> None:
     transformer = plain._pipeline.transformer
     assert transformer.transformer_blocks[0].attn.processor._attention_backend is None
     assert _AttentionBackendRegistry.get_active_backend()[0] is before
+
+
+def test_kernels_without_a_mask_leave_a_strength_to_torch(
+    small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "MASKLESS", frozenset({"math"}))
+    album = Album({"one": photo(64, 64, 0)})
+    choice = loader.Choice(models.from_folder(small_model), choose("cpu"), attention="math")
+    ours = loader.load(choice, 2**28, lambda progress: None, album)
+    plain = load(small_model, album)
+    half, whole = (request(Reference("one", strength=share)) for share in (0.5, 1.0))
+    assert torch.equal(clean_latents(ours, half), clean_latents(plain, half))
+    assert not torch.equal(clean_latents(ours, whole), clean_latents(plain, whole))
 
 
 def test_a_frame_records_what_is_not_the_stock_attention(small_model: Path) -> None:

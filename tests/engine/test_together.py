@@ -15,6 +15,7 @@ from klein_ui.contract import (
     EngineFailed,
     Frame,
     Hooks,
+    InvalidLora,
     Lora,
     Outcome,
     Pixels,
@@ -162,6 +163,16 @@ def test_one_that_is_superseded_leaves_and_the_others_go_on(engine: KleinEngine,
         (frame,) = frames([made[place]])
         assert frame.origin.path == f"eager, batch of {', '.join(map(str, told))}"
         assert np.array_equal(frame.pixels, alone(engine, wanted[place]))
+
+
+def test_one_that_cannot_be_encoded_fails_by_itself(small_model: Path, tmp_path: Path) -> None:
+    engine = load(small_model, ALBUM, loras=LoraShelf(tmp_path))
+    plain, broken = batch(2)
+    (tmp_path / "broken.safetensors").write_bytes(b"no safetensors")
+    outcomes = together(engine, [plain, replace(broken, loras=(Lora("broken"),))])
+    assert isinstance(outcomes[1], InvalidLora)
+    assert isinstance(outcomes[0], Frame)
+    assert np.array_equal(outcomes[0].pixels, alone(load(small_model, ALBUM), plain))
 
 
 def test_when_all_leave_nothing_goes_on(engine: KleinEngine) -> None:
