@@ -26,7 +26,7 @@ def query(request: Request) -> str:
     """What follows the “?” of a link that opens the app with `request`, at most 12,000 characters.
 
     For a request with references it is the same without them, and without the sentences that
-    their roles put behind the prompt.
+    their roles put behind the prompt; a blend stays out of it too.
     """
     fields = [
         ("prompt", typed(request.prompt, request.references)),

@@ -132,7 +132,10 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     switch("--mcp", "also serve /generate as a tool for MCP clients, at /gradio_api/mcp/")
     _add_export(add)
     switch("--watermark", "put an invisible mark into exported pictures, which moves them a little")
-    switch("--require-safety", "let no picture leave that the safety check has not allowed")
+    switch(
+        "--require-safety",
+        "give no download and no answer to programs that the safety check has not allowed",
+    )
     return parser
 
 
