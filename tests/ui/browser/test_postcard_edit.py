@@ -75,14 +75,7 @@ def instruct(tab: Tab, text: str) -> np.ndarray:
     return result(tab)
 
 
-# Strict: once the weights can do these, the marks have to go.
-IN_TRAINING = pytest.mark.xfail(strict=True, reason="the shipped weights are still in training")
-NOT_YET = ("remove the house",)
-
-
-@pytest.mark.parametrize(
-    "text", [pytest.param(t, marks=[IN_TRAINING] if t in NOT_YET else []) for t in EDITS]
-)
+@pytest.mark.parametrize("text", list(EDITS))
 def test_an_instruction_changes_what_it_names_and_keeps_the_rest(
     edit: Tab, files: dict[str, Path], text: str
 ) -> None:
@@ -125,7 +118,6 @@ def test_outside_of_a_region_not_one_bit_changes(edit: Tab, files: dict[str, Pat
     assert np.abs(pixels[~outside].astype(int) - before[~outside]).mean() > 20
 
 
-@IN_TRAINING
 def test_a_chain_of_edits_keeps_what_went_before(edit: Tab, files: dict[str, Path]) -> None:
     add(edit, files["hills"])
     instruct(edit, "make it night")
