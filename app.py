@@ -16,6 +16,8 @@ from klein_ui import models, pacing, settings, validate
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import backends, decoder, loader, lora_download, safety
+from klein_ui.history import History
+from klein_ui.ledger import Ledger
 from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
@@ -71,7 +73,19 @@ def services_for(chosen: settings.Settings) -> Services:
 
     shelf = Shelf(SHELF_BYTES)
     leaving = exporter(chosen, safety.load)
-    return Services(choices, dispatcher, chosen, shelf, pictures, loras, fetch_lora, leaving)
+    ledger = Ledger(chosen.data_dir / "kept")
+    return Services(
+        choices,
+        dispatcher,
+        chosen,
+        shelf,
+        pictures,
+        loras,
+        fetch_lora,
+        leaving,
+        ledger,
+        History(ledger),
+    )
 
 
 def quick(request: Request) -> Request:
@@ -105,7 +119,9 @@ def main(argv: list[str]) -> int:
     try:
         blocks.block_thread()
     finally:
-        if not services.dispatcher.stop():
+        stopped = services.dispatcher.stop()
+        services.close()
+        if not stopped:
             # A download in progress holds the interpreter until it ends; it goes on next time.
             os._exit(0)
     return 0

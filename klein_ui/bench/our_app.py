@@ -11,6 +11,8 @@ from klein_ui.bench.watched import Watched
 from klein_ui.contract import Asked
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.lora_download import fetch_lora
+from klein_ui.history import History
+from klein_ui.ledger import Ledger
 from klein_ui.loading import READY, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.pacing import PacingSettings
@@ -54,6 +56,7 @@ def start(
     flags = ["--port", str(port), "--data-dir", str(folder), "--grace-ms", "0"]
     pictures = PictureStore(folder / "pictures", PICTURES_BYTES, PICTURES_BYTES)
     loras = LoraShelf(folder / "loras")
+    ledger = Ledger(folder / "kept")
     services = Services(
         Choices((source,)),
         dispatcher,
@@ -63,10 +66,13 @@ def start(
         loras,
         lambda hub_id, report: fetch_lora(hub_id, loras.folder, report),
         Exporter(),
+        ledger,
+        History(ledger),
     )
     served = page.launch(page.build(services), services, block_thread=False)
 
     def end() -> None:
         dispatcher.stop()
+        services.close()
 
     return served.url, end

@@ -21,6 +21,7 @@ SCRIPTS = (
     "models",
     "prompt",
     "chips",
+    "widgets",
     "settings",
     "lorafolder",
     "loras",
@@ -36,11 +37,15 @@ SCRIPTS = (
     "compare",
     "tools",
     "editing",
+    "diff",
+    "moments",
+    "strip",
+    "timemachine",
     "main",
     "boot",
 )
 """Script names in order; the last one starts the rest."""
-STYLES = ("page", "stage", "prompt", "side", "loras", "edit", "gallery", "widths")
+STYLES = ("page", "stage", "prompt", "side", "loras", "strip", "edit", "gallery", "widths")
 """Style sheet names in order; the last one bends the others to the width of the screen."""
 
 
@@ -67,6 +72,7 @@ def _config(row: ModelRow) -> dict[str, object]:
         "promptChars": MAX_PROMPT_CHARS,
         "seed": sizes.DEFAULT_SEED,
         "aspect": sizes.DEFAULT_ASPECT,
+        "aspects": list(sizes.ASPECTS),
         "upload": {"bytes": MAX_UPLOAD_BYTES, "sentence": TOO_LARGE},
         "loras": {"most": MAX_LORAS, "highest": MAX_LORA_SCALE},
         "row": wire.greeting(row),

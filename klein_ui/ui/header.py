@@ -25,6 +25,8 @@ HEADER = """
         <dd>copy the picture, when no text is selected</dd>
         <dt><kbd>Ctrl</kbd> <kbd>Z</kbd> or <kbd>⌘</kbd> <kbd>Z</kbd></dt>
         <dd>undo: what you typed, or outside of the text the last change of the images</dd>
+        <dt><kbd>Alt</kbd> <kbd>←</kbd> and <kbd>Alt</kbd> <kbd>→</kbd></dt>
+        <dd>the moment before, and the one after; arrows alone on the strip under the picture</dd>
         <dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>on the handle of an image: move it</dd>
         <dt><kbd>/</kbd></dt><dd>back to the prompt</dd>
       </dl>

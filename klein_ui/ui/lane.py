@@ -10,7 +10,9 @@ from klein_ui.contract import Stage
 from klein_ui.dispatcher import Event, Failed, Shown
 from klein_ui.loading import Switched
 from klein_ui.ui import wire
+from klein_ui.ui.keeper import Keeper
 from klein_ui.ui.outbox import Outbox
+from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
 from klein_ui.ui.socket import encode, hear
 
@@ -47,6 +49,7 @@ class _Lane:
     """One page's events: the newest one owns the outbox, older ones end."""
 
     outbox: Outbox
+    keeper: Keeper
     owner: object = None
     reaper: asyncio.TimerHandle | None = None
 
@@ -61,12 +64,12 @@ class Lanes:
     async def follow(self, message: str, request: gr.Request) -> AsyncIterator[str]:
         """Frames for one request as JSON, the last one final; ends early when a newer one comes."""
         name = f"lane-{request.session_hash}"
-        lane = self._open(name)
+        lane = self._open(name, owner_of(request.request) if request.request else "")
         if lane is None:
             yield wire.failed(Failed(0, wire.FULL))
             return
         self._own(lane, name)
-        refused = hear(self._services, name, message)
+        refused = hear(self._services, name, message, lane.keeper)
         if refused is not None:
             yield refused
             return
@@ -92,10 +95,11 @@ class Lanes:
         lane.outbox.wake()
         self._services.dispatcher.close(name)
 
-    def _open(self, name: str) -> _Lane | None:
+    def _open(self, name: str, owner: str) -> _Lane | None:
         lane = self._lanes.get(name)
         if lane is None and not self._services.dispatcher.is_full():
-            lane = self._lanes[name] = _Lane(Outbox(asyncio.get_running_loop()))
+            keeper = Keeper(self._services.history, owner)
+            lane = self._lanes[name] = _Lane(Outbox(asyncio.get_running_loop()), keeper)
             self._services.dispatcher.open(name, lane.outbox.put)
         return lane
 
@@ -116,17 +120,18 @@ class Lanes:
             if lane.owner is not me:
                 return
             for event in lane.outbox.take():
-                yield await self._text(event)
+                yield await self._text(event, lane.keeper)
                 if _is_last(event, said):
                     return
 
-    async def _text(self, event: Event) -> str:
+    async def _text(self, event: Event, keeper: Keeper) -> str:
         match event:
             case Shown():
                 fine = event.frame.stage is Stage.FINAL
                 encoded, mime = await asyncio.to_thread(encode, event.frame, fine=fine)
                 name = self._services.shelf.put(event.frame)
-                return wire.frame_event(event, name, encoded, mime, fine=fine)
+                kept = wire.Kept(await keeper.shown(event), keeper.trouble())
+                return wire.frame_event(event, name, encoded, mime, fine=fine, kept=kept)
             case _:
                 return wire.spoken(event)
 

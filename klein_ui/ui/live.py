@@ -7,6 +7,17 @@ from klein_ui.ui.refit import Fitted
 from klein_ui.ui.services import Services
 
 HINT = "Type what you want to see."
+STRIP = """
+<section class="klein-strip" aria-label="Moments">
+  <button type="button" class="klein-earlier" aria-label="The moment before"
+    aria-keyshortcuts="Alt+ArrowLeft" disabled>‹</button>
+  <div class="klein-moments" role="listbox" aria-label="Moments, oldest first"
+    aria-orientation="horizontal" tabindex="0"></div>
+  <button type="button" class="klein-later" aria-label="The moment after"
+    aria-keyshortcuts="Alt+ArrowRight" disabled>›</button>
+  <p class="klein-caption">Every moment of your typing will be kept here.</p>
+</section>
+"""
 PLACEHOLDER = "A quiet lake at dawn, mountains, watercolour"
 
 
@@ -16,6 +27,7 @@ def place(services: Services) -> list[Fitted]:
     with gr.Row(**desk.named(desk.LIVE, "desk")):
         with gr.Column(**desk.named(desk.LIVE, "main")):
             desk.place_stage(desk.LIVE, row, HINT)
+            gr.HTML(STRIP, apply_default_css=False, js_on_load=None)
             desk.place_prompt(desk.LIVE, "Prompt", PLACEHOLDER, autofocus=True)
             chips = controls.place_chips(desk.LIVE, row)
         with gr.Column(**desk.named(desk.LIVE, "side")):

@@ -4,9 +4,23 @@ from dataclasses import dataclass
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from klein_ui.ui import api, client, edit, header, lane, live, lora_routes, pictures, refit, socket
+from klein_ui.ui import (
+    api,
+    client,
+    edit,
+    header,
+    history_routes,
+    lane,
+    live,
+    lora_routes,
+    owners,
+    pictures,
+    refit,
+    socket,
+)
 from klein_ui.ui.services import Services
 from klein_ui.ui.theme import KleinTheme
 
@@ -46,6 +60,7 @@ def routes(services: Services) -> list[BaseRoute]:
         *socket.routes(services),
         *pictures.routes(services),
         *lora_routes.routes(services),
+        *history_routes.routes(services),
     ]
 
 
@@ -61,7 +76,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         theme=KleinTheme(),
         head=client.head(services.row),
         favicon_path=client.FAVICON,
-        app_kwargs={"routes": routes(services)},
+        app_kwargs={"routes": routes(services), "middleware": [Middleware(owners.Named)]},
         ssr_mode=False,
         pwa=False,
         run_history=False,

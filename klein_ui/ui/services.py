@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from klein_ui.dispatcher import Dispatcher
+from klein_ui.history import History
+from klein_ui.ledger import Ledger
 from klein_ui.loading import Report
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
@@ -23,8 +25,8 @@ Raises `KleinError`. It may take minutes, and more than one at a time may be ask
 @dataclass(frozen=True, slots=True)
 class Services:
     """The one engine behind the page and the models it may have, where finished frames wait to be
-    fetched, where the images of the gallery are kept, the LoRAs there are and may be, and how
-    pictures leave."""
+    fetched, where the images of the gallery are kept, the LoRAs there are and may be, how pictures
+    leave, and where what was typed is kept."""
 
     choices: Choices
     dispatcher: Dispatcher
@@ -34,8 +36,16 @@ class Services:
     loras: LoraShelf
     fetch_lora: FetchLora
     exporter: Exporter
+    ledger: Ledger
+    history: History
 
     @property
     def row(self) -> ModelRow:
         """The model of the moment: ask each time, it may be another one now."""
         return self.dispatcher.row
+
+    def close(self) -> None:
+        """Write what waits to be kept, and let go of its files."""
+        # Another thread may write on where a disk takes too long, so it keeps its files.
+        if self.history.close():
+            self.ledger.close()

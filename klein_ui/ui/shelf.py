@@ -36,9 +36,13 @@ class Shelf:
         another picture."""
         if frame.stage is Stage.PREVIEW:
             return ""
-        name = secrets.token_hex(NAME_BYTES)
+        name = self.promise(frame.request)
         self._frames.put(name, frame, frame.pixels.nbytes)
-        request = frame.request
+        return name
+
+    def promise(self, request: Request) -> str:
+        """A name for the frame of `request`, which is made when it is asked for."""
+        name = secrets.token_hex(NAME_BYTES)
         texts = [request.prompt, *(lora.name for lora in request.loras)]
         if request.blend is not None:
             texts.append(request.blend.prompt)

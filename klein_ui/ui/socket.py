@@ -18,8 +18,11 @@ from klein_ui import images, provenance, validate
 from klein_ui.contract import Frame, InvalidRequest, KleinError, Stage
 from klein_ui.dispatcher import Shown
 from klein_ui.provenance.export import Exported, Format
+from klein_ui.states import State
 from klein_ui.ui import wire
+from klein_ui.ui.keeper import Keeper
 from klein_ui.ui.outbox import Outbox
+from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
 
 log = logging.getLogger(__name__)
@@ -53,11 +56,15 @@ async def live(services: Services, socket: WebSocket) -> None:
     await socket.accept()
     name = secrets.token_hex(8)
     outbox = Outbox(asyncio.get_running_loop())
+    keeper = Keeper(services.history, owner_of(socket))
     services.dispatcher.open(name, outbox.put)
     try:
         async with anyio.create_task_group() as ways:
             # Either way alone is of no use: a page that gets nothing should connect anew.
-            for way in (_read(services, socket, name), _write(services, socket, outbox)):
+            for way in (
+                _read(services, socket, name, keeper),
+                _write(services, socket, outbox, keeper),
+            ):
                 ways.start_soon(_first_to_end, way, ways.cancel_scope)
     except* WebSocketDisconnect:
         log.debug("a page left")
@@ -119,7 +126,7 @@ def encode(frame: Frame, *, fine: bool) -> tuple[bytes, str]:
     return images.jpeg(frame.pixels, quality), images.JPEG
 
 
-def hear(services: Services, name: str, text: str) -> str | None:
+def hear(services: Services, name: str, text: str, keeper: Keeper) -> str | None:
     """Hand a message of session `name` to the dispatcher; the answer where it is refused."""
     seq: int | None = None
     row = services.row
@@ -134,7 +141,9 @@ def hear(services: Services, name: str, text: str) -> str | None:
         elif message.fields.get("model", row.name) != row.name:
             return wire.hello(row)
         else:
-            services.dispatcher.submit(name, validate.asked(message.fields, row), seq)
+            asked = validate.asked(message.fields, row)
+            keeper.heard(seq, message.fields, asked.request)
+            services.dispatcher.submit(name, asked, seq)
     except InvalidRequest as error:
         return wire.hello(row, str(error)) if error.field == "model" else wire.invalid(seq, error)
     return None
@@ -150,19 +159,19 @@ async def _first_to_end(way: Coroutine[None, None, None], others: anyio.CancelSc
     others.cancel()
 
 
-async def _read(services: Services, socket: WebSocket, name: str) -> None:
+async def _read(services: Services, socket: WebSocket, name: str, keeper: Keeper) -> None:
     while True:
         try:
             text = await socket.receive_text()
         except (WebSocketDisconnect, KeyError):
             # KeyError: a binary message, which no page of ours sends.
             return
-        refused = hear(services, name, text)
+        refused = hear(services, name, text, keeper)
         if refused is not None:
             await socket.send_text(refused)
 
 
-async def _write(services: Services, socket: WebSocket, outbox: Outbox) -> None:
+async def _write(services: Services, socket: WebSocket, outbox: Outbox, keeper: Keeper) -> None:
     """Send what comes; a full picture that nothing followed for a while is sent again, finer."""
     await socket.send_text(wire.hello(services.row))
     resting: _Sent | None = None
@@ -170,12 +179,13 @@ async def _write(services: Services, socket: WebSocket, outbox: Outbox) -> None:
         with anyio.move_on_after(REST_S if resting else None) as waiting:
             await outbox.wait()
         if waiting.cancelled_caught and resting:
-            await _send_frame(socket, resting, fine=True)
+            await _send_frame(socket, resting, keeper.trouble(), fine=True)
             resting = None
         for event in outbox.take():
             if isinstance(event, Shown):
-                sent = _Sent(event, services.shelf.put(event.frame))
-                await _send_frame(socket, sent, fine=False)
+                state = await keeper.shown(event)
+                sent = _Sent(event, services.shelf.put(event.frame), state)
+                await _send_frame(socket, sent, keeper.trouble(), fine=False)
                 resting = sent if event.frame.stage is Stage.FINAL else None
             else:
                 await socket.send_text(wire.spoken(event))
@@ -183,12 +193,15 @@ async def _write(services: Services, socket: WebSocket, outbox: Outbox) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A frame that went to the page, under the name it was kept by."""
+    """A frame that went to the page, under the name it was kept by, and the state it shows."""
 
     event: Shown
     name: str
+    state: State | None
 
 
-async def _send_frame(socket: WebSocket, sent: _Sent, *, fine: bool) -> None:
+async def _send_frame(socket: WebSocket, sent: _Sent, trouble: str, *, fine: bool) -> None:
     encoded, mime = await asyncio.to_thread(encode, sent.event.frame, fine=fine)
-    await socket.send_bytes(wire.frame(sent.event, sent.name, encoded, mime, fine=fine))
+    kept = wire.Kept(sent.state, trouble)
+    message = wire.frame(sent.event, sent.name, encoded, mime, fine=fine, kept=kept)
+    await socket.send_bytes(message)

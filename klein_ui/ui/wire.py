@@ -8,6 +8,9 @@ asks again;
 `{"type": "clear", "seq"}` when the prompt was emptied and no picture is wanted;
 and `{"type": "model", "seq", "name"}` to have another model for everybody.
 
+In a request `session` names a page whose pictures are kept, and `stands` the state on its screen,
+where that is one that was kept before.
+
 Down, JSON text:
 `{"type": "hello", "protocol", "model": {...}, "limits": {...}, "defaults": {...}, "choices": {...},
 "sentence"}` first, and again when the model is another one or could not be changed, which
@@ -20,7 +23,9 @@ Down, binary: four bytes, big endian, the length of a JSON header; the header
 "superseded", "notes", "reads"}`; then the encoded picture. As an event the same header carries the
 picture as `data`, base64. `frame` is the name under which the PNG can be fetched, empty for a
 preview. `reads` is what the model read where the roles of references added to the prompt. A final
-frame that rests comes again with `fine`: the same picture in full colour.
+frame that rests comes again with `fine`: the same picture in full colour. Where the frame was kept,
+`state` is `{"id", "parent", "at"}` of the typed state that it shows; where typed states cannot be
+kept, `trouble` says so once.
 """
 
 import base64
@@ -34,6 +39,7 @@ from klein_ui.dispatcher import Failed, Shown
 from klein_ui.loading import Switched
 from klein_ui.models import ModelRow
 from klein_ui.roles import typed
+from klein_ui.states import State
 from klein_ui.ui import sizes
 from klein_ui.validate import MAX_PROMPT_CHARS, MAX_SEED
 
@@ -138,15 +144,40 @@ def invalid(seq: int | None, error: InvalidRequest) -> str:
     return _text(type="error", seq=seq, field=error.field, sentence=str(error))
 
 
-def frame(event: Shown, name: str, encoded: bytes, mime: str, *, fine: bool) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a frame was kept: its typed `state`, None where it was not, and why the last ones were
+    not, empty where nobody has to be told."""
+
+    state: State | None = None
+    trouble: str = ""
+
+
+NOT_KEPT = Kept()
+
+
+def frame(
+    event: Shown, name: str, encoded: bytes, mime: str, *, fine: bool, kept: Kept = NOT_KEPT
+) -> bytes:
     """A frame as one binary message."""
-    header = _text(**_header(event, name, mime, fine)).encode()
+    header = _text(**_header(event, name, mime, fine), **_kept(kept)).encode()
     return struct.pack(">I", len(header)) + header + encoded
 
 
-def frame_event(event: Shown, name: str, encoded: bytes, mime: str, *, fine: bool) -> str:
+def frame_event(
+    event: Shown, name: str, encoded: bytes, mime: str, *, fine: bool, kept: Kept = NOT_KEPT
+) -> str:
     """A frame as JSON, for ways that carry no binary."""
-    return _text(**_header(event, name, mime, fine), data=base64.b64encode(encoded).decode())
+    header = _header(event, name, mime, fine) | _kept(kept)
+    return _text(**header, data=base64.b64encode(encoded).decode())
+
+
+def _kept(kept: Kept) -> dict[str, object]:
+    state = kept.state
+    told: dict[str, object] = {"trouble": kept.trouble} if kept.trouble else {}
+    if state is not None:
+        told["state"] = {"id": state.id, "parent": state.parent, "at": state.at}
+    return told
 
 
 def _header(event: Shown, name: str, mime: str, fine: bool) -> dict[str, object]:

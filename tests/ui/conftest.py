@@ -10,6 +10,8 @@ from klein_ui import settings
 from klein_ui.contract import EngineFailed, InvalidLora, Progress
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.history import History
+from klein_ui.ledger import Ledger
 from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.models import POSTCARD
@@ -70,5 +72,19 @@ def services(tmp_path: Path) -> Iterator[Services]:
 
     shelf = Shelf(2**24)
     chosen = settings.read([], {})
-    yield Services(choices, dispatcher, chosen, shelf, pictures, loras, fetch, Exporter())
+    ledger = Ledger(tmp_path / "kept")
+    made = Services(
+        choices,
+        dispatcher,
+        chosen,
+        shelf,
+        pictures,
+        loras,
+        fetch,
+        Exporter(),
+        ledger,
+        History(ledger),
+    )
+    yield made
     dispatcher.stop()
+    made.close()

@@ -122,7 +122,7 @@ async def test_over_events_too(services: Services) -> None:
 
 
 async def replies(lanes: Lanes, text: str) -> list[Said]:
-    page = cast(gr.Request, SimpleNamespace(session_hash="abc"))
+    page = cast(gr.Request, SimpleNamespace(session_hash="abc", request=None))
 
     async def all_of_them() -> list[Said]:
         return [json.loads(reply) async for reply in lanes.follow(text, page)]

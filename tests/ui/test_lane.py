@@ -16,7 +16,7 @@ from klein_ui.ui.services import Services
 
 
 def page(session_hash: str = "abc") -> gr.Request:
-    return cast(gr.Request, SimpleNamespace(session_hash=session_hash))
+    return cast(gr.Request, SimpleNamespace(session_hash=session_hash, request=None))
 
 
 def message(seq: int, prompt: str = "sun", side: int = 128) -> str:

@@ -14,7 +14,7 @@ const PARTS = [
   ...Object.keys(TIPS).map((part) => `.klein-${part}`),
 ];
 const DESKS = {
-  klein: PARTS,
+  klein: [...PARTS, ".klein-strip"],
   "klein-edit": [...PARTS, ".klein-gallery", ".klein-tools", ".klein-small input"],
 };
 

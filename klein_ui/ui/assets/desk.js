@@ -7,7 +7,7 @@ const PAUSE_MS = 1_500;
  * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`, and the
  * folder of `loras`. `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
  * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
- * after each picture, `asking()` before each request, `resized()` when the size became another,
+ * after each picture, `arrived(header, bytes, message)` with each one, `asking()` before each request, `resized()` when the size became another,
  * `refit()` when the model did.
  */
 function createDesk(root, config, wire, plus = {}) {
@@ -24,6 +24,7 @@ function createDesk(root, config, wire, plus = {}) {
   let alarmed = -1;
   let typedAt = 0;
   let wanted = false;
+  let looked = -1;
   const waiting = [];
 
   const stage = createStage(canvas, (header, t) => {
@@ -85,6 +86,8 @@ function createDesk(root, config, wire, plus = {}) {
   }
 
   function frame(header, bytes) {
+    plus.arrived?.(header, bytes, asked.get(header.seq)?.message);
+    if (header.trouble) speaker.refused([header.trouble]);
     if (header.stage === "final") finished = Math.max(finished, header.seq);
     stage.show(header, bytes).then(() => forget(header.seq), () => {});
     // A frame that was on its way already takes back no error of a newer key.
@@ -142,8 +145,38 @@ function createDesk(root, config, wire, plus = {}) {
     ask(performance.now());
   }
 
+  /** A kept picture on screen, of which nothing is asked: what was asked before stays behind. */
+  function look(image, [width, height], { prompt: words, seed, frame: name }) {
+    const isFirst = stage.current() === null;
+    asked.delete(looked);
+    looked = newest = finished = wire.nextSeq();
+    wanted = true;
+    canvas.dataset.promptSeq = newest;
+    well.dataset.prompt = "some";
+    well.dataset.picture = "yes";
+    asked.set(newest, { message: { prompt: words, seed } });
+    stage.put({ seq: newest, stage: "final", fine: true, frame: name ?? "", width, height }, image);
+    canvas.setAttribute("aria-label", `Picture: ${words}`);
+    if (isFirst) speaker.hush("error");
+    tellWaiting(null);
+    shape();
+    return newest;
+  }
+
+  /** The prompt and settings of a kept picture, into their fields. */
+  function fill(kept) {
+    prompt.put(kept.prompt);
+    chips.reflect(kept.prompt);
+    loras.restore(kept.loras);
+    settings.restore(kept);
+    fit();
+  }
+
   const desk = {
     root,
+    look,
+    fill,
+    status,
     speaker,
     settings,
     stage,

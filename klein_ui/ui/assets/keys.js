@@ -22,6 +22,8 @@ const TIPS = {
 
 /** What only some desks have. */
 const MORE_TIPS = {
+  earlier: "The moment before (Alt with ←)",
+  later: "The moment after (Alt with →)",
   "edit-this": "Take this picture to the Edit tab as image 1",
   "use-result": "The result becomes image 1; Undo takes it back",
   small: "On: while you type the model sees the images small, which is faster. The full picture sees them whole.",
@@ -53,6 +55,11 @@ function toggleSettings(root) {
   root.querySelector(".klein-settings").dataset.open = open ? "yes" : "no";
 }
 
+const WAYS = { ArrowLeft: -1, ArrowRight: 1 };
+
+/** On a Mac these keys go from word to word in a text. */
+const movesByWord = (target) => /Mac|iPhone|iPad/.test(navigator.platform) && isField(target);
+
 /** Shortcuts of the desk in front: a new seed, copy when no text is selected, undo, the prompt. */
 function onShortcuts(desk) {
   document.addEventListener("keydown", (event) => {
@@ -61,6 +68,10 @@ function onShortcuts(desk) {
     if (event.key === "Enter" && command) {
       event.preventDefault();
       if (!event.repeat) desk().reroll();
+    } else if (event.altKey && !command && !event.shiftKey && WAYS[event.key] && !movesByWord(event.target)) {
+      // Elsewhere the browser would leave the page.
+      event.preventDefault();
+      desk().travel?.(WAYS[event.key]);
     } else if (event.key === "z" && command && !event.shiftKey && !isField(event.target)) {
       event.preventDefault();
       desk().undo?.();

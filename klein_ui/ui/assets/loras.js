@@ -114,6 +114,13 @@ function createLoras(section, folder, limits, key, onChange) {
   show();
 
   return {
+    /** Switch on exactly what `list` names, without a picture of it. */
+    restore(list) {
+      for (const name of on()) chosen.set(name, { ...of(name), on: false });
+      for (const { name, scale } of list) chosen.set(name, { on: true, scale });
+      keepLoras(key, [...chosen]);
+      show();
+    },
     /** What of a request's message is made here. */
     fields: () => ({ loras: on().map((name) => ({ name, scale: of(name).scale })) }),
   };

@@ -72,8 +72,11 @@ function start() {
   }
 
   function live(root) {
-    const buttons = (desk) => ({ "edit-this": () => editThis(desk) });
-    return createDesk(root, config, wire, { buttons });
+    const times = createTimeMachine(root, where.history);
+    const buttons = (desk) => ({ "edit-this": () => editThis(desk), ...times.buttons });
+    const desk = createDesk(root, config, wire, { ...times.plus, buttons });
+    times.join(desk);
+    return Object.assign(desk, { travel: times.travel });
   }
 
   function edit(root) {

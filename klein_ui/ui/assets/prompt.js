@@ -7,10 +7,12 @@ function createPrompt(root, maxChars, onText) {
   const box = () => root.querySelector(".klein-prompt textarea");
   const counter = root.querySelector(".klein-counter");
 
+  let quiet = false;
+
   root.addEventListener(
     "input",
     (event) => {
-      if (event.target !== box()) return;
+      if (event.target !== box() || quiet) return;
       onText(event.target.value, event.timeStamp || performance.now());
       count(event.target.value.length);
     },
@@ -43,6 +45,16 @@ function createPrompt(root, maxChars, onText) {
       edit(0, box().value.length, "");
     },
     edit,
+    /** Show `text` as if it had stood there all along: nobody is told, but Gradio. */
+    put(text) {
+      const area = box();
+      if (area.value === text) return;
+      quiet = true;
+      area.value = text;
+      area.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertReplacementText" }));
+      quiet = false;
+      count(text.length);
+    },
     prepare() {
       const area = box();
       area.dir = "auto";

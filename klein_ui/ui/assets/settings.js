@@ -1,6 +1,7 @@
 // Size, seed and steps: from what the widgets say to what a request needs.
 
 const GRID_PX = 16;
+const RESTORE_MS = 400;
 
 /** Width and height on the grid: `side` is the longer one, unless a limit of the model moves it. */
 function sizeOf([across, down], side, limits) {
@@ -32,6 +33,7 @@ function createSettings(root, config, imageShape, onChange) {
   let aspect = imageShape ? "as the image" : config.aspect;
   let side = 0;
   let values = { seed: config.seed, ...defaults() };
+  let restored = null;
 
   function defaults() {
     const { side: longer, ...others } = config.row.defaults;
@@ -52,6 +54,18 @@ function createSettings(root, config, imageShape, onChange) {
     if (changed) onChange(values);
   }
 
+  /** The widgets say one after the other what was put into them: not until all have is it news. */
+  function hear(next) {
+    if (restored) restored.heard = next;
+    else put(next);
+  }
+
+  function settled() {
+    const { heard } = restored;
+    restored = null;
+    if (heard) put(heard);
+  }
+
   return {
     values: () => values,
     isLocked: () => locked,
@@ -69,7 +83,16 @@ function createSettings(root, config, imageShape, onChange) {
         const isBeyond = name in config.row.defaults && value > limits[name];
         if (value !== null && !isBeyond) said[name] = value;
       }
-      put({ ...said, ...size() });
+      hear({ ...said, ...size() });
+    },
+    /** Take over the settings of a kept picture, as far as this model has them; none is asked for. */
+    restore(kept) {
+      const next = within(kept, config.row, side, aspect);
+      ({ side, aspect } = next);
+      values = { ...values, ...next.values, ...size() };
+      clearTimeout(restored?.timer);
+      restored = { heard: null, timer: setTimeout(settled, RESTORE_MS) };
+      writeWidgets(root, { ...values, aspect, side });
     },
     /** The model is another one, with its own defaults; the caller is about to ask. */
     refit() {
@@ -87,10 +110,7 @@ function createSettings(root, config, imageShape, onChange) {
   };
 }
 
-/** Show `seed` in its widget, through the event that Gradio itself listens to. */
+/** Show `seed` in its widget. */
 function writeSeed(root, seed) {
-  const field = root.querySelector(".klein-seed input");
-  if (!field) return;
-  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, String(seed));
-  field.dispatchEvent(new Event("input", { bubbles: true }));
+  writeField(root.querySelector(".klein-seed input"), seed);
 }

@@ -57,6 +57,20 @@ function createStage(canvas, onPainted) {
 
   return {
     show,
+    /** Draw what lies ready, as the picture of `header`: no frame of an older one comes over it. */
+    put(header, image) {
+      floor = header.seq;
+      if (canvas.width !== header.width) canvas.width = header.width;
+      if (canvas.height !== header.height) canvas.height = header.height;
+      context.drawImage(image, 0, 0, header.width, header.height);
+      shown = header;
+      canvas.dataset.seq = header.seq;
+      canvas.dataset.stage = header.stage;
+    },
+    /** The picture on screen can be fetched under `frame`. */
+    named(seq, frame) {
+      if (shown.seq === seq) shown = { ...shown, frame };
+    },
     /** Show nothing older than `seq`: the prompt was emptied. */
     ignoreBefore(seq) {
       floor = seq;

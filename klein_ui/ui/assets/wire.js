@@ -39,6 +39,7 @@ function addresses() {
     sources: (name) => `${api.href}/frames/${encodeURIComponent(name)}/sources`,
     pictures: `${api.href}/pictures`,
     loras: `${api.href}/loras`,
+    history: `${api.href}/history`,
     picture: (digest, query) => `${api.href}/pictures/${digest}.jpg?${new URLSearchParams(query)}`,
   };
 }

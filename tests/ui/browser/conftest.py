@@ -14,6 +14,8 @@ from klein_ui import models, pacing, settings, validate
 from klein_ui.contract import InvalidLora
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.history import History
+from klein_ui.ledger import Ledger
 from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.provenance.export import Exporter
@@ -75,8 +77,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
         others: tuple[Source, ...] = (),
         folder_of_loras: Path | None = None,
         fetch_lora: FetchLora | None = None,
+        data: Path | None = None,
     ) -> Site:
-        folder = str(tmp_path_factory.mktemp("data"))
+        folder = str(data or tmp_path_factory.mktemp("data"))
         chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder], {})
         asked = validate.asked({}, row)
         pictures = PictureStore(chosen.data_dir / "pictures", 2**28, 2**26)
@@ -89,12 +92,22 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
         shelf = Shelf(64 * 2**20)
         choices = Choices((source, *others))
         loras = LoraShelf(folder_of_loras or chosen.data_dir / "loras")
+        ledger = Ledger(chosen.data_dir / "kept")
         services = Services(
-            choices, dispatcher, chosen, shelf, pictures, loras, fetch_lora or no_hub, Exporter()
+            choices,
+            dispatcher,
+            chosen,
+            shelf,
+            pictures,
+            loras,
+            fetch_lora or no_hub,
+            Exporter(),
+            ledger,
+            History(ledger),
         )
         dispatcher.start()
         blocks = page.build(services)
-        closers.extend((blocks.close, dispatcher.stop))
+        closers.extend((blocks.close, dispatcher.stop, services.close))
         served = page.launch(blocks, services, block_thread=False)
         return Site(served.url, engine, services)
 
