@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Condition, Thread
 
 from klein_ui import states
@@ -26,6 +27,8 @@ BROKEN = "The moments of typing cannot be kept; the app's log says why."
 
 WAITING_BYTES = 96 * 2**20
 """Room for what waits to be written: thirty frames of a megapixel."""
+QUIET_S = 0.15
+"""Writing waits for a pause this long: encoding takes its time from the picture of the next key."""
 MAX_SESSIONS = 512
 
 _RANK = {Stage.PREVIEW: 0, Stage.DRAFT: 1, Stage.FINAL: 2}
@@ -68,7 +71,7 @@ class History:
         self._changed = Condition()
         self._stands: OrderedDict[tuple[str, str], State] = OrderedDict()
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
-        self._held_bytes = self._lost = 0
+        self._held_bytes = self._lost = self._recorded = self._flushing = 0
         self._sentence = ""
         self._closing = False
         self._thread: Thread | None = None
@@ -162,7 +165,12 @@ class History:
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until nothing waits to be written; False if that took too long."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._waiting, timeout_s)
+            self._flushing += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: not self._waiting, timeout_s)
+            finally:
+                self._flushing -= 1
 
     def close(self, timeout_s: float = 10.0) -> bool:
         """Write what waits and end; False if that took too long. What comes after is not kept."""
@@ -183,6 +191,7 @@ class History:
     def _enqueue(self, job: _Waiting) -> None:
         if self._closing:
             return
+        self._recorded += 1
         earlier = self._waiting.get(job.state.id)
         # A better stage keeps the place in the row of the one it replaces.
         self._waiting[job.state.id] = job
@@ -214,9 +223,13 @@ class History:
     # Everything below runs on the history's own thread.
 
     def _work(self) -> None:
+        rested_at = 0
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
+                if rested_at != self._recorded:
+                    self._rest()
+                    rested_at = self._recorded
                 if not self._waiting:
                     return
                 job = next(iter(self._waiting.values()))
@@ -228,6 +241,15 @@ class History:
                 if self._waiting.get(job.state.id) is job:
                     self._forget(job.state.id)
                 self._changed.notify_all()
+
+    def _rest(self) -> None:
+        """Until nobody has typed for a while, or somebody waits for the disk, or the room ends."""
+        while not (self._closing or self._flushing or self._held_bytes > self._waiting_bytes // 2):
+            if not self._changed.wait_for(partial(self._stirs, self._recorded), QUIET_S):
+                return
+
+    def _stirs(self, recorded: int) -> bool:
+        return recorded != self._recorded or self._closing or self._flushing > 0
 
     def _write(self, job: _Waiting) -> str:
         """Why the state was not kept; empty where it was."""
