@@ -1,143 +1,15 @@
 """Several sessions in one batch, with a scripted engine on an invented clock."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
-from klein_ui.contract import Frame, Hooks, Outcome, Render, Request, Stage
-from klein_ui.dispatcher import Dispatcher
-from klein_ui.engine.fake import FakeEngine
-from klein_ui.loading import Source
-from klein_ui.models import POSTCARD
+from klein_ui.contract import Stage
 from klein_ui.pacing import PacingSettings
 
-from .stepping import LONG_S, Ears, Steps, asked
-
-ALONE_S = 0.04
-STEPS = POSTCARD.steps
-SETTINGS = PacingSettings(settle_s=0.01)
-SETTLING = PacingSettings(settle_s=0.2)
-FULL_SIDE = 256
-
-Times = Callable[[int], float]
-"""How many times the seconds of one picture so many take together."""
-
-
-def half(count: int) -> float:
-    return count / 2
-
-
-def barely(count: int) -> float:
-    """Each more picture adds so much that leaving saves something."""
-    return 0.25 + 0.75 * count
-
-
-class Sized(FakeEngine):
-    """Takes longer for larger pictures."""
-
-    def __init__(self, sleep: Callable[[float], None], times: Times | None, room: int) -> None:
-        super().__init__(ALONE_S, sleep=sleep, room=room)
-        if times is not None:
-            self.together_s = lambda count: self.render_s * times(count)
-
-    def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
-        self.render_s = ALONE_S * request.seen_pixels / 128**2
-        return super().render(request, stage, hooks)
-
-    def render_together(self, renders: Sequence[Render]) -> Iterator[tuple[int, Outcome]]:
-        self.render_s = ALONE_S * renders[0].request.seen_pixels / 128**2
-        return super().render_together(renders)
-
-
-class Room:
-    """Sessions before a dispatcher whose engine takes invented time, and steps when told to."""
-
-    def __init__(self, times: Times | None, room: int, settings: PacingSettings) -> None:
-        self.now = 100.0
-        self.steps = Steps()
-        self.engine = Sized(self.sleep, times, room)
-        self.dispatcher = Dispatcher(
-            Source(POSTCARD, lambda report: self.engine, (asked("").request,)),
-            settings,
-            clock=lambda: self.now,
-        )
-        self.ears = {name: Ears() for name in "abcdx"}
-        self.seq = 0
-        for name, ears in self.ears.items():
-            self.dispatcher.open(name, ears)
-        self.steps.free.set()
-        self.dispatcher.start()
-        self.ears["a"].phase("ready")
-
-    def sleep(self, seconds: float) -> None:
-        self.steps.sleep(seconds)
-        self.now += seconds
-
-    def type(self, name: str, side: int = 128) -> int:
-        """A key of session `name`; its number."""
-        self.seq += 1
-        self.dispatcher.submit(name, asked(f"{name}{self.seq}", side), self.seq)
-        return self.seq
-
-    def hold(self) -> None:
-        """A picture of session x stands in its first step, so that others wait together."""
-        self.steps.free.clear()
-        self.type("x")
-        self.steps.await_one()
-
-    def go(self) -> None:
-        """The engine steps freely from here on."""
-        self.steps.free.set()
-        self.steps.step()
-
-    def round(self, names: str) -> None:
-        """All of `names` type while the engine is busy, and see their pictures."""
-        self.hold()
-        typed = {name: self.type(name) for name in names}
-        self.go()
-        for name, seq in {"x": self.seq - len(names), **typed}.items():
-            assert self.ears[name].shown().seq == seq
-
-    def learn(self, names: str) -> None:
-        """Rounds until batches of as many as `names` were measured; then counts begin anew."""
-        for _ in range(3 * (len(names) - 1)):
-            self.round(names)
-        assert self.engine.counts.batches[-1] == len(names)
-        self.forget()
-
-    def draft(self, names: str) -> dict[str, int]:
-        """All of `names` ask for a full picture, and see its draft; their numbers."""
-        self.hold()
-        typed = {name: self.type(name, FULL_SIDE) for name in names}
-        self.go()
-        assert self.ears["x"].shown()
-        assert [self.ears[name].shown().frame.stage for name in names] == [Stage.DRAFT] * len(names)
-        return typed
-
-    def settle(self) -> None:
-        """A pause while the engine is busy with the picture of x."""
-        self.hold()
-        self.now += 0.3
-
-    def learn_full(self, names: str) -> None:
-        """The same as `learn` for full pictures; of the first two one is measured alone."""
-        for _ in range(4):
-            self.draft(names)
-            self.settle()
-            self.go()
-            assert self.ears["x"].shown()
-            for name in names:
-                full = self.ears[name].shown().frame
-                assert (full.stage, full.request.width) == (Stage.FINAL, FULL_SIDE)
-        self.forget()
-
-    def forget(self) -> None:
-        """Let counts begin anew."""
-        self.engine.counts.batches.clear()
-        self.engine.counts.superseded = 0
-        self.engine.counts.steps = self.engine.counts.decodes = 0
-        self.engine.prompts.clear()
+from .batch_room import SETTINGS, SETTLING, STEPS, Room, Times, barely, half
+from .stepping import LONG_S, asked
 
 
 @pytest.fixture
@@ -238,10 +110,7 @@ def test_when_all_type_on_the_batch_stops_within_a_step(opened: Opened) -> None:
 def test_one_whose_leaving_would_save_little_is_let_through(opened: Opened) -> None:
     room = opened()
     room.learn("ab")
-    room.hold()
-    typed = {name: room.type(name) for name in "ab"}
-    room.steps.step(STEPS)
-    room.steps.await_one()
+    typed = room.begun("ab")
     newer = {name: room.type(name) for name in "ab"}
     room.go()
     for name in "ab":
@@ -253,10 +122,7 @@ def test_one_whose_leaving_would_save_little_is_let_through(opened: Opened) -> N
 def test_a_picture_that_is_too_old_on_screen_is_let_through_in_a_batch(opened: Opened) -> None:
     room = opened()
     room.learn("ab")
-    room.hold()
-    typed = {name: room.type(name) for name in "ab"}
-    room.steps.step(STEPS)
-    room.steps.await_one()
+    typed = room.begun("ab")
     room.now += 1.0
     newer = room.type("a")
     room.go()
@@ -268,10 +134,7 @@ def test_a_picture_that_is_too_old_on_screen_is_let_through_in_a_batch(opened: O
 def test_a_session_that_closes_leaves_the_batch(opened: Opened) -> None:
     room = opened()
     room.learn("abc")
-    room.hold()
-    typed = {name: room.type(name) for name in "abc"}
-    room.steps.step(STEPS)
-    room.steps.await_one()
+    typed = room.begun("abc")
     room.dispatcher.close("b")
     room.go()
     assert [room.ears[name].shown().seq for name in "ac"] == [typed["a"], typed["c"]]
@@ -283,10 +146,7 @@ def test_a_session_that_closes_leaves_the_batch(opened: Opened) -> None:
 def test_an_emptied_prompt_leaves_the_batch(opened: Opened) -> None:
     room = opened()
     room.learn("ab")
-    room.hold()
-    typed = {name: room.type(name) for name in "ab"}
-    room.steps.step(STEPS)
-    room.steps.await_one()
+    typed = room.begun("ab")
     room.dispatcher.clear("a")
     room.go()
     assert room.ears["b"].shown().seq == typed["b"]
