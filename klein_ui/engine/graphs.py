@@ -1,8 +1,9 @@
 """CUDA graphs of single steps: what the CPU launches for one is recorded once, then replayed.
 
-A step of klein 4B is 1,053 launches, and for small pictures the CPU takes longer to make them than
-the card to run them. A graph runs the very same kernels on the same numbers, so nothing about the
-picture changes, and nothing is compiled: recording costs about as much as one step.
+A step of klein 4B is 1,053 launches, and for small pictures the CPU is expected to take longer to
+make them than a fast card to run them; no card has measured it yet. A graph runs the very same
+kernels on the same numbers, so nothing about the picture changes, and nothing is compiled:
+recording launches one step more.
 
 A graph reads and writes fixed addresses. The inputs of a step are copied there, the answer is
 copied out. LoRAs are tensors that stay where they are while their numbers change
