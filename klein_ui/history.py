@@ -1,8 +1,9 @@
 """The time machine: every typed state of a session, kept while the typing goes on.
 
-A state is recorded in memory at once and written by a thread of its own, so that no disk, slow,
-full or gone, holds up a picture. What waits to be written is bounded in bytes; where the disk is
-too slow for it, the oldest that waits is lost, and `status` says so in one sentence.
+A state is recorded in memory at once and written in the next pause by a thread of its own, so that
+no disk, slow, full or gone, holds up a picture; a process that is killed loses what came since.
+What waits to be written is bounded in bytes; where the disk is too slow for it, the oldest that
+waits is lost, and `status` says so in one sentence.
 """
 
 import logging
