@@ -1,5 +1,6 @@
-"""Answers of the gallery's routes: a result, or one sentence as JSON with its status."""
+"""Answers of the page's routes: a result, or one sentence as JSON with its status."""
 
+import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -7,11 +8,13 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from klein_ui.contract import Frame, InvalidPicture, KleinError, Pixels
+from klein_ui.contract import Frame, InvalidPicture, InvalidRequest, KleinError, Pixels
 from klein_ui.store import NoRoom, PictureStore
 from klein_ui.ui import socket
 from klein_ui.ui.services import Services
 
+NOT_JSON = "The message is not JSON; reload the page."
+TOO_LONG = "The message is too long; reload the page, and ask for less."
 FOREIGN_PAGE = "Open the app from its own address."
 
 Handler = Callable[[Services, HTTPRequest], Awaitable[Response]]
@@ -46,9 +49,28 @@ def stored(store: PictureStore, digest: str) -> Pixels:
         raise Refused(404, str(error)) from error
 
 
+async def json_of(request: HTTPRequest, max_bytes: int) -> dict[str, object]:
+    """The JSON object in the body, which is read only as far as `max_bytes`.
+
+    Raises `Refused` where there is none, or more.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > max_bytes:
+            raise Refused(413, TOO_LONG)
+    try:
+        found = json.loads(bytes(body))
+    except (ValueError, RecursionError) as error:
+        raise Refused(422, NOT_JSON) from error
+    if not isinstance(found, dict):
+        raise Refused(422, NOT_JSON)
+    return found
+
+
 async def _answer(handler: Handler, services: Services, request: HTTPRequest) -> Response:
     """What `handler` says; whatever it raises as a sentence with its status."""
-    if request.method == "POST" and not socket.same_origin(request.headers):
+    if request.method not in ("GET", "HEAD") and not socket.same_origin(request.headers):
         return _refusal(403, FOREIGN_PAGE)
     try:
         return await handler(services, request)
@@ -56,7 +78,7 @@ async def _answer(handler: Handler, services: Services, request: HTTPRequest) ->
         return _refusal(refused.status, str(refused))
     except NoRoom as error:
         return _refusal(507, str(error))
-    except InvalidPicture as error:
+    except (InvalidPicture, InvalidRequest) as error:
         return _refusal(422, str(error))
     except KleinError as error:
         return _refusal(503, str(error))

@@ -41,11 +41,26 @@ SCRIPTS = (
     "moments",
     "strip",
     "timemachine",
+    "variations",
+    "pincompare",
+    "blend",
     "main",
     "boot",
 )
 """Script names in order; the last one starts the rest."""
-STYLES = ("page", "stage", "prompt", "side", "loras", "strip", "edit", "gallery", "widths")
+STYLES = (
+    "page",
+    "stage",
+    "prompt",
+    "side",
+    "loras",
+    "strip",
+    "variations",
+    "pair",
+    "edit",
+    "gallery",
+    "widths",
+)
 """Style sheet names in order; the last one bends the others to the width of the screen."""
 
 

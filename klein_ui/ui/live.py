@@ -21,16 +21,32 @@ STRIP = """
 PLACEHOLDER = "A quiet lake at dawn, mountains, watercolour"
 
 
+TILES = """
+<div class="klein-tiles" role="group" aria-label="Variations" hidden>
+  <canvas class="klein-tile-picture" width="1" height="1"></canvas>
+  <canvas class="klein-tile-picture" width="1" height="1"></canvas>
+  <canvas class="klein-tile-picture" width="1" height="1"></canvas>
+  <button type="button" class="klein-tile"></button>
+  <button type="button" class="klein-tile"></button>
+  <button type="button" class="klein-tile"></button>
+  <button type="button" class="klein-tile"></button>
+</div>
+"""
+"""Three pictures beside the desk's own, and on each of the four what chooses it."""
+
+
 def place(services: Services) -> list[Fitted]:
     """Put the tab into the blocks being built; what of it depends on the model."""
     row = services.row
     with gr.Row(**desk.named(desk.LIVE, "desk")):
         with gr.Column(**desk.named(desk.LIVE, "main")):
-            desk.place_stage(desk.LIVE, row, HINT)
+            desk.place_stage(desk.LIVE, row, HINT, TILES)
             gr.HTML(STRIP, apply_default_css=False, js_on_load=None)
             desk.place_prompt(desk.LIVE, "Prompt", PLACEHOLDER, autofocus=True)
             chips = controls.place_chips(desk.LIVE, row)
         with gr.Column(**desk.named(desk.LIVE, "side")):
-            controls.place_actions(desk.LIVE, {"edit-this": "Edit this"})
+            controls.place_actions(
+                desk.LIVE, {"variations": "Variations", "edit-this": "Edit this"}
+            )
             settings = controls.place_settings(desk.LIVE, services)
     return [*chips, *settings]

@@ -9,7 +9,9 @@ from starlette.routing import BaseRoute
 
 from klein_ui.ui import (
     api,
+    between,
     client,
+    clip_routes,
     edit,
     header,
     history_routes,
@@ -48,6 +50,7 @@ def build(services: Services) -> gr.Blocks:
                     fitted = live.place(services)
                 with gr.Tab("Edit", id="edit"):
                     fitted += edit.place(services)
+        between.place()
         lane.place(services, blocks)
         refit.place(services, fitted)
         api.register(services)
@@ -61,6 +64,7 @@ def routes(services: Services) -> list[BaseRoute]:
         *pictures.routes(services),
         *lora_routes.routes(services),
         *history_routes.routes(services),
+        *clip_routes.routes(services),
     ]
 
 

@@ -43,6 +43,9 @@ window.kleinLive = {
     refitPart = fire;
     joinParts();
   },
+  /** Two pins beside each other, and between each other. */
+  compare: (a, b) => app.compare(a, b),
+  blend: (a, b, pin) => app.blend(a, b, pin),
   /** The newest request, for the fallback's event. */
   takeRequest: () => app?.lane.take() ?? "",
 };

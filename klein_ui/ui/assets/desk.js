@@ -7,7 +7,8 @@ const PAUSE_MS = 1_500;
  * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`, and the
  * folder of `loras`. `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
  * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
- * after each picture, `arrived(header, bytes, message)` with each one, `asking()` before each request, `resized()` when the size became another,
+ * after each picture, `arrived(header, bytes, message)` with each one, `asking()` before each request, `sent(message)` after it, `emptied()` when
+ * nothing is wanted any more, `looking()` before a kept picture comes on screen, `resized()` when the size became another,
  * `refit()` when the model did.
  */
 function createDesk(root, config, wire, plus = {}) {
@@ -68,6 +69,7 @@ function createDesk(root, config, wire, plus = {}) {
       stage.ignoreBefore(newest);
       wire.link.clear(newest);
       speaker.hush("error");
+      plus.emptied?.();
       return;
     }
     const more = { ...loras.fields(), ...plus.fields?.(settings.values()) };
@@ -76,6 +78,7 @@ function createDesk(root, config, wire, plus = {}) {
     asked.set(newest, { keyAt, message });
     if (asked.size > MOST_ASKED) forget([...asked.keys()][MOST_ASKED / 2]);
     wire.link.send(message);
+    plus.sent?.(message);
   }
 
   function forget(before) {
@@ -147,6 +150,7 @@ function createDesk(root, config, wire, plus = {}) {
 
   /** A kept picture on screen, of which nothing is asked: what was asked before stays behind. */
   function look(image, [width, height], { prompt: words, seed, frame: name }) {
+    plus.looking?.();
     const isFirst = stage.current() === null;
     asked.delete(looked);
     looked = newest = finished = wire.nextSeq();

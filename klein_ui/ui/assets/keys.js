@@ -24,6 +24,7 @@ const TIPS = {
 const MORE_TIPS = {
   earlier: "The moment before (Alt with ←)",
   later: "The moment after (Alt with →)",
+  variations: "Four seeds of the same words beside each other; choose one with a click or the keys 1 to 4",
   "edit-this": "Take this picture to the Edit tab as image 1",
   "use-result": "The result becomes image 1; Undo takes it back",
   small: "On: while you type the model sees the images small, which is faster. The full picture sees them whole.",
@@ -75,6 +76,8 @@ function onShortcuts(desk) {
     } else if (event.key === "z" && command && !event.shiftKey && !isField(event.target)) {
       event.preventDefault();
       desk().undo?.();
+    } else if (/^[1-4]$/.test(event.key) && !command && !event.altKey && !isField(event.target)) {
+      desk().pick?.(Number(event.key));
     } else if (event.key === "/" && !command && !isField(event.target)) {
       event.preventDefault();
       desk().focus();

@@ -74,5 +74,6 @@ function createLink(url, on) {
     },
     /** Send `message` now; false where there is no way, and then no reconnect sends it. */
     say: (message) => hand(JSON.stringify(message)),
+    close: socket.close,
   };
 }

@@ -73,10 +73,12 @@ function start() {
 
   function live(root) {
     const times = createTimeMachine(root, where.history);
-    const buttons = (desk) => ({ "edit-this": () => editThis(desk), ...times.buttons });
-    const desk = createDesk(root, config, wire, { ...times.plus, buttons });
+    const tiles = createVariations(root, where);
+    const buttons = (desk) => ({ "edit-this": () => editThis(desk), variations: tiles.toggle, ...times.buttons });
+    const desk = createDesk(root, config, wire, { ...times.plus, ...tiles.plus, buttons });
     times.join(desk);
-    return Object.assign(desk, { travel: times.travel });
+    tiles.join(desk);
+    return Object.assign(desk, { travel: times.travel, pick: tiles.pick });
   }
 
   function edit(root) {
@@ -94,6 +96,23 @@ function start() {
     (await editing).takeFrame(picture.frame);
   }
 
+  const pictureOf = ({ id }) => `${where.pins}/${id}/picture.jpg`;
+  const dialog = (part) => document.querySelector(`#klein-between .klein-${part}`);
+  let comparing = null;
+  let blending = null;
+
+  /** Two pins beside each other. */
+  function compare(a, b) {
+    comparing ??= createPinCompare(dialog("pin-compare"), pictureOf);
+    comparing.open(a, b);
+  }
+
+  /** What is between two pins; a sentence where that cannot be had. */
+  function blend(a, b, pin) {
+    blending ??= createBlend(dialog("blend"), where, config, pictureOf, pin);
+    return blending.open(a, b);
+  }
+
   async function addFiles(files) {
     openTab("Edit");
     (await editing).add(files);
@@ -104,5 +123,5 @@ function start() {
   onShortcuts(front);
   closeHelp();
   followKeyboard();
-  return { lane: link.lane, refit: models.refit, desks, join };
+  return { lane: link.lane, refit: models.refit, desks, join, compare, blend };
 }

@@ -102,6 +102,11 @@ function createSettings(root, config, imageShape, onChange) {
     reshape() {
       values = { ...values, ...size() };
     },
+    /** Have this seed without asking for a picture: the caller is about to. */
+    seedTo(seed) {
+      values = { ...values, seed };
+      writeSeed(root, seed);
+    },
     /** Change the seed without asking for a picture: the caller is about to. */
     reseed() {
       values = { ...values, seed: newSeed() };

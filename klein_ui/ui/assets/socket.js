@@ -14,6 +14,7 @@ function createSocket(url, on) {
   let speaks = false;
   let failures = 0;
   let everOpened = false;
+  let isOver = false;
   let timer = 0;
 
   function connect() {
@@ -45,6 +46,7 @@ function createSocket(url, on) {
   }
 
   function ended() {
+    if (isOver) return;
     failures += 1;
     socket = null;
     speaks = false;
@@ -58,12 +60,18 @@ function createSocket(url, on) {
     return Math.min(LONGEST_RETRY_MS, backoff) * (0.75 + Math.random() / 4);
   }
 
-  window.addEventListener("online", () => {
-    if (!socket) connect();
-  });
+  const online = () => socket || connect();
+  window.addEventListener("online", online);
   connect();
   return {
     isOpen: () => speaks && socket.readyState === WebSocket.OPEN,
     send: (text) => socket.send(text),
+    /** Never again. */
+    close() {
+      isOver = true;
+      clearTimeout(timer);
+      window.removeEventListener("online", online);
+      socket?.close();
+    },
   };
 }

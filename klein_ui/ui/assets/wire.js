@@ -40,6 +40,8 @@ function addresses() {
     pictures: `${api.href}/pictures`,
     loras: `${api.href}/loras`,
     history: `${api.href}/history`,
+    pins: `${api.href}/pins`,
+    clip: `${api.href}/clip`,
     picture: (digest, query) => `${api.href}/pictures/${digest}.jpg?${new URLSearchParams(query)}`,
   };
 }

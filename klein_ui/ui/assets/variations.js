@@ -1,0 +1,116 @@
+// Four seeds of the same words beside each other: the desk's own picture, and three more.
+
+const MOST_SEED = 2 ** 32;
+const NO_MORE = "Variations need connections that cannot be had now; try again later.";
+
+/** Every tile has a connection of its own, so each is as live as the desk's picture. */
+function createVariations(root, where) {
+  const tiles = root.querySelector(".klein-tiles");
+  const well = root.querySelector(".klein-well");
+  const picks = [...tiles.querySelectorAll(".klein-tile")];
+  const canvases = [...tiles.querySelectorAll(".klein-tile-picture")];
+  const button = root.querySelector(".klein-variations");
+  let others = [];
+  let desk = null;
+  let newest = null;
+
+  const isOn = () => others.length > 0;
+  const seedOf = (place) => ((newest?.seed ?? desk.settings.values().seed) + place) % MOST_SEED;
+
+  function other(canvas, place) {
+    const stage = createStage(canvas, () => {});
+    let seq = 0;
+    const link = createLink(where.socket, {
+      frame(header, picture) {
+        canvas.dataset.seed = seedOf(place);
+        stage.show(header, picture).catch(() => {});
+      },
+      message() {},
+      lost() {},
+      slow: (isSlow) => isSlow && refuse(),
+    });
+    return {
+      ask({ session, stands, ...message }) {
+        seq += 1;
+        link.send({ ...message, seq, seed: (message.seed + place) % MOST_SEED });
+      },
+      empty() {
+        seq += 1;
+        stage.ignoreBefore(seq);
+        link.clear(seq);
+      },
+      close() {
+        link.close();
+        canvas.width = canvas.height = 1;
+      },
+    };
+  }
+
+  function refuse() {
+    leave();
+    desk.speaker.notice(NO_MORE);
+  }
+
+  function enter() {
+    others = canvases.map((canvas, index) => other(canvas, index + 1));
+    show();
+    desk.ask();
+  }
+
+  function leave() {
+    for (const each of others) each.close();
+    others = [];
+    show();
+  }
+
+  function show() {
+    tiles.hidden = !isOn();
+    well.dataset.tiles = isOn() ? "yes" : "no";
+    button.setAttribute("aria-pressed", String(isOn()));
+    picks.forEach((pick, place) => {
+      pick.textContent = place + 1;
+      pick.setAttribute("aria-label", `Go on with picture ${place + 1}, seed ${seedOf(place)}`);
+      pick.title = `Seed ${seedOf(place)}`;
+    });
+  }
+
+  /** Go on with one: its picture is the desk's own, and asked for as that it is there at once. */
+  function choose(place) {
+    if (!isOn()) return;
+    const seed = seedOf(place);
+    leave();
+    if (place === 0) return;
+    desk.settings.seedTo(seed);
+    desk.ask();
+    desk.focus();
+  }
+
+  picks.forEach((pick, place) => pick.addEventListener("click", () => choose(place)));
+  tiles.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    leave();
+    button.focus();
+  });
+
+  return {
+    join(made) {
+      desk = made;
+      show();
+    },
+    toggle: () => (isOn() ? leave() : enter()),
+    /** The picture numbered from 1. */
+    pick: (number) => choose(number - 1),
+    plus: {
+      sent(message) {
+        newest = message;
+        for (const each of others) each.ask(message);
+        if (isOn()) show();
+      },
+      emptied() {
+        for (const each of others) each.empty();
+      },
+      /** A kept picture comes on screen, which has no variations yet. */
+      looking: () => isOn() && leave(),
+    },
+  };
+}
