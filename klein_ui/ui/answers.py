@@ -8,13 +8,16 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from klein_ui.contract import Frame, InvalidPicture, InvalidRequest, KleinError, Pixels
+from klein_ui.contract import Frame, InvalidPicture, InvalidRequest, KleinError, Pixels, Request
+from klein_ui.roles import typed
 from klein_ui.store import NoRoom, PictureStore
 from klein_ui.ui import socket
+from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
 
 NOT_JSON = "The message is not JSON; reload the page."
 TOO_LONG = "The message is too long; reload the page, and ask for less."
+NOBODY = "Pins need a cookie; allow them for this page, and reload it."
 FOREIGN_PAGE = "Open the app from its own address."
 
 Handler = Callable[[Services, HTTPRequest], Awaitable[Response]]
@@ -47,6 +50,28 @@ def stored(store: PictureStore, digest: str) -> Pixels:
         return store.get(digest)
     except InvalidPicture as error:
         raise Refused(404, str(error)) from error
+
+
+def owner(request: HTTPRequest) -> str:
+    """Who asks. Raises `Refused` where nobody can tell."""
+    found = owner_of(request)
+    if not found:
+        raise Refused(403, NOBODY)
+    return found
+
+
+def settings_of(asked: Request) -> dict[str, object]:
+    """What was typed and chosen, under the names that the page's fields have."""
+    return {
+        "prompt": typed(asked.prompt, asked.references),
+        "seed": asked.seed,
+        "width": asked.width,
+        "height": asked.height,
+        "steps": asked.steps,
+        "guidance_scale": asked.guidance_scale,
+        "model": asked.model,
+        "loras": [{"name": lora.name, "scale": lora.scale} for lora in asked.loras],
+    }
 
 
 async def json_of(request: HTTPRequest, max_bytes: int) -> dict[str, object]:

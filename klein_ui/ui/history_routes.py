@@ -10,7 +10,6 @@ from starlette.routing import BaseRoute
 
 from klein_ui import images
 from klein_ui.contract import InvalidPicture
-from klein_ui.roles import typed
 from klein_ui.states import State
 from klein_ui.ui import answers
 from klein_ui.ui.owners import owner_of
@@ -69,20 +68,12 @@ async def frame(services: Services, request: HTTPRequest) -> Response:
 
 def told(state: State) -> dict[str, object]:
     """A state as the page knows it: what was typed, and the settings of the moment."""
-    asked = state.asked
     return {
         "id": state.id,
         "parent": state.parent,
         "at": state.at,
         "stage": state.stage.value,
-        "prompt": typed(asked.prompt, asked.references),
-        "seed": asked.seed,
-        "width": asked.width,
-        "height": asked.height,
-        "steps": asked.steps,
-        "guidance_scale": asked.guidance_scale,
-        "model": asked.model,
-        "loras": [{"name": lora.name, "scale": lora.scale} for lora in asked.loras],
+        **answers.settings_of(state.asked),
     }
 
 

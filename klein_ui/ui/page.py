@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute
 from klein_ui.ui import (
     api,
     between,
+    board,
+    board_routes,
     client,
     clip_routes,
     edit,
@@ -20,6 +22,7 @@ from klein_ui.ui import (
     lora_routes,
     owners,
     pictures,
+    pin_routes,
     refit,
     socket,
 )
@@ -50,6 +53,8 @@ def build(services: Services) -> gr.Blocks:
                     fitted = live.place(services)
                 with gr.Tab("Edit", id="edit"):
                     fitted += edit.place(services)
+                with gr.Tab("Moodboard", id="moodboard"):
+                    board.place()
         between.place()
         lane.place(services, blocks)
         refit.place(services, fitted)
@@ -64,6 +69,8 @@ def routes(services: Services) -> list[BaseRoute]:
         *pictures.routes(services),
         *lora_routes.routes(services),
         *history_routes.routes(services),
+        *board_routes.routes(services),
+        *pin_routes.routes(services),
         *clip_routes.routes(services),
     ]
 

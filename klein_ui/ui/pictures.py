@@ -55,7 +55,7 @@ async def add(
         frame = await answers.frame_of(services, name)
         uploads.check_sides(frame.request.width, frame.request.height)
         upload, made_by = uploads.Upload(frame.pixels), frame.request
-    return JSONResponse(await asyncio.to_thread(_keep, services.pictures, upload, made_by))
+    return JSONResponse(await asyncio.to_thread(keep, services.pictures, upload, made_by))
 
 
 async def picture_jpeg(turn: asyncio.Lock, services: Services, request: HTTPRequest) -> Response:
@@ -93,9 +93,8 @@ async def _body(request: HTTPRequest) -> bytes:
     return b"".join(chunks)
 
 
-def _keep(
-    store: PictureStore, upload: uploads.Upload, made_by: Request | None
-) -> dict[str, object]:
+def keep(store: PictureStore, upload: uploads.Upload, made_by: Request | None) -> dict[str, object]:
+    """Keep `upload`, which the request `made_by` made if any did; what the page gets told."""
     digest = store.put(upload.pixels, made_by)
     maker = store.made_by(digest)
     height, width = upload.pixels.shape[:2]

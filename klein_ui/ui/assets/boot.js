@@ -15,6 +15,7 @@ const PARTS = [
 ];
 const DESKS = {
   klein: [...PARTS, ".klein-strip"],
+  "klein-board": [".klein-wall", ".klein-inspector", ".klein-large"],
   "klein-edit": [...PARTS, ".klein-gallery", ".klein-tools", ".klein-small input"],
 };
 
@@ -43,9 +44,6 @@ window.kleinLive = {
     refitPart = fire;
     joinParts();
   },
-  /** Two pins beside each other, and between each other. */
-  compare: (a, b) => app.compare(a, b),
-  blend: (a, b, pin) => app.blend(a, b, pin),
   /** The newest request, for the fallback's event. */
   takeRequest: () => app?.lane.take() ?? "",
 };

@@ -9,7 +9,7 @@ const PAUSE_MS = 1_500;
  * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
  * after each picture, `arrived(header, bytes, message)` with each one, `asking()` before each request, `sent(message)` after it, `emptied()` when
  * nothing is wanted any more, `looking()` before a kept picture comes on screen, `resized()` when the size became another,
- * `refit()` when the model did.
+ * `refit()` when the model did, `named()` once a kept picture on screen has a name.
  */
 function createDesk(root, config, wire, plus = {}) {
   const find = (selector) => root.querySelector(selector);
@@ -27,6 +27,7 @@ function createDesk(root, config, wire, plus = {}) {
   let wanted = false;
   let looked = -1;
   const waiting = [];
+  const overtaken = [];
 
   const stage = createStage(canvas, (header, t) => {
     const { keyAt, message } = asked.get(header.seq) ?? {};
@@ -63,6 +64,7 @@ function createDesk(root, config, wire, plus = {}) {
     canvas.dataset.promptSeq = newest;
     well.dataset.prompt = wanted ? "some" : "empty";
     plus.asking?.();
+    for (const tell of overtaken.splice(0)) tell(null);
     // Behind another tab, whose picture it would take the place of; `resume` asks then.
     if (!root.checkVisibility()) return;
     if (!wanted) {
@@ -120,6 +122,15 @@ function createDesk(root, config, wire, plus = {}) {
     if (!wanted || failed === newest) return Promise.resolve(null);
     if (shown?.seq === newest && shown.stage === "final") return Promise.resolve(picture());
     return new Promise((tell) => waiting.push(tell));
+  }
+
+  /** What is worth keeping of what is on screen: its full picture, if that comes before the next key. */
+  async function keepable() {
+    await plus.named?.();
+    const shown = picture();
+    if (shown && stage.current().stage === "final") return shown;
+    const next = new Promise((tell) => overtaken.push(tell));
+    return (await Promise.race([settled(), next])) ?? shown;
   }
 
   function tellWaiting(found) {
@@ -185,6 +196,7 @@ function createDesk(root, config, wire, plus = {}) {
     settings,
     stage,
     settled,
+    keepable,
     frame,
     told,
     ask: () => ask(performance.now()),

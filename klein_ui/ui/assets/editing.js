@@ -82,6 +82,14 @@ function createEditing(root, config, where) {
     }
   }
 
+  /** Put pictures that are kept already into the gallery, each in its role. */
+  function takeAll(pictures) {
+    for (const picture of pictures) {
+      if (images.isFull()) return desk.speaker.refused(["The gallery is full; remove an image first."]);
+      if (!images.add(picture)) full();
+    }
+  }
+
   async function painted(drawing) {
     if (!drawing) return images.mark(null);
     const mine = (strokes += 1);
@@ -179,6 +187,7 @@ function createEditing(root, config, where) {
   return {
     add,
     takeFrame,
+    takeAll,
     join(made) {
       desk = made;
       desk.undo = () => images.undo();

@@ -14,6 +14,7 @@ function onButtons(root, actions) {
 
 const TIPS = {
   reroll: "Another picture of the same words (Ctrl or ⌘ with Enter)",
+  pin: "Keep the picture on the Moodboard (Ctrl or ⌘ with S)",
   copy: "Copy the picture (Ctrl or ⌘ with C while no text is selected)",
   download: "Download the picture as PNG with its prompt and settings inside",
   clear: "Empty the prompt; undo brings it back",
@@ -61,14 +62,18 @@ const WAYS = { ArrowLeft: -1, ArrowRight: 1 };
 /** On a Mac these keys go from word to word in a text. */
 const movesByWord = (target) => /Mac|iPhone|iPad/.test(navigator.platform) && isField(target);
 
-/** Shortcuts of the desk in front: a new seed, copy when no text is selected, undo, the prompt. */
-function onShortcuts(desk) {
+/** Shortcuts of the desk in front, where one is: a new seed, a pin, copy when no text is selected, undo, the prompt. */
+function onShortcuts(desk, pin) {
   document.addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
+    if (event.isComposing || !desk()) return;
     const command = event.ctrlKey || event.metaKey;
     if (event.key === "Enter" && command) {
       event.preventDefault();
       if (!event.repeat) desk().reroll();
+    } else if (event.key.toLowerCase() === "s" && command && !event.shiftKey && !event.altKey) {
+      // The browser would save the page.
+      event.preventDefault();
+      if (!event.repeat) pin(desk());
     } else if (event.altKey && !command && !event.shiftKey && WAYS[event.key] && !movesByWord(event.target)) {
       // Elsewhere the browser would leave the page.
       event.preventDefault();
@@ -84,7 +89,7 @@ function onShortcuts(desk) {
     }
   });
   document.addEventListener("copy", (event) => {
-    if (hasSelection(event.target)) return;
+    if (!desk() || hasSelection(event.target)) return;
     event.preventDefault();
     desk().copy();
   });

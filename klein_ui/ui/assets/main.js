@@ -59,11 +59,16 @@ function start() {
 
   const nextSeq = () => (seq += 1);
   const wire = { nextSeq, link, where, loras: createLoraFolder(where.loras) };
-  const front = () => every().find((desk) => desk.root.checkVisibility()) ?? every()[0];
+  const inFront = () => every().find((desk) => desk.root.checkVisibility()) ?? null;
+  const front = () => inFront() ?? every()[0];
   let editingIs;
   const editing = new Promise((resolve) => (editingIs = resolve));
 
   function join(name, root) {
+    if (name === "klein-board") {
+      board = moodboard(root);
+      return;
+    }
     const makers = { klein: live, "klein-edit": edit };
     desks[name] = makers[name](root);
     // What was said before the tab was first opened.
@@ -74,7 +79,7 @@ function start() {
   function live(root) {
     const times = createTimeMachine(root, where.history);
     const tiles = createVariations(root, where);
-    const buttons = (desk) => ({ "edit-this": () => editThis(desk), variations: tiles.toggle, ...times.buttons });
+    const buttons = (desk) => ({ pin: () => pin(desk), "edit-this": () => editThis(desk), variations: tiles.toggle, ...times.buttons });
     const desk = createDesk(root, config, wire, { ...times.plus, ...tiles.plus, buttons });
     times.join(desk);
     tiles.join(desk);
@@ -83,7 +88,8 @@ function start() {
 
   function edit(root) {
     const made = createEditing(root, config, where);
-    const desk = createDesk(root, config, wire, made.plus);
+    const buttons = (desk) => ({ pin: () => pin(desk), ...made.plus.buttons(desk) });
+    const desk = createDesk(root, config, wire, { ...made.plus, buttons });
     made.join(desk);
     editingIs(made);
     return desk;
@@ -96,21 +102,60 @@ function start() {
     (await editing).takeFrame(picture.frame);
   }
 
-  const pictureOf = ({ id }) => `${where.pins}/${id}/picture.jpg`;
-  const dialog = (part) => document.querySelector(`#klein-between .klein-${part}`);
-  let comparing = null;
-  let blending = null;
+  const store = createBoardStore(where);
+  let board = null;
 
-  /** Two pins beside each other. */
-  function compare(a, b) {
-    comparing ??= createPinCompare(dialog("pin-compare"), pictureOf);
-    comparing.open(a, b);
+  function moodboard(root) {
+    const pictureOf = ({ id }) => store.picture(id);
+    const dialog = (part) => document.querySelector(`#klein-between .klein-${part}`);
+    const comparing = createPinCompare(dialog("pin-compare"), pictureOf);
+    const blending = createBlend(dialog("blend"), where, config, pictureOf, pinFrame);
+    return createBoard(root.querySelector(".klein-board"), store, {
+      compare: comparing.open,
+      blend: blending.open,
+      toEdit,
+      toLive,
+    });
   }
 
-  /** What is between two pins; a sentence where that cannot be had. */
-  function blend(a, b, pin) {
-    blending ??= createBlend(dialog("blend"), where, config, pictureOf, pin);
-    return blending.open(a, b);
+  /** Keep the frame on the board that was last in front; what there is to say of it. */
+  async function pinFrame(frame) {
+    try {
+      const { title } = await store.keep(frame);
+      board?.refresh();
+      return `Pinned to “${title}”.`;
+    } catch (error) {
+      return error.message;
+    }
+  }
+
+  async function pin(desk) {
+    const picture = await desk.keepable();
+    if (!picture) return desk.speaker.notice("There is no picture to pin yet; type a prompt first.");
+    desk.speaker.notice(await pinFrame(picture.frame));
+  }
+
+  async function toEdit(pins) {
+    try {
+      const pictures = await Promise.all(pins.map(({ id }) => store.reference(id)));
+      openTab("Edit");
+      (await editing).takeAll(pictures);
+    } catch (error) {
+      board.say(error.message);
+    }
+  }
+
+  function toLive(kept) {
+    const desk = desks.klein;
+    const { name, title } = config.row.model;
+    openTab("Live");
+    desk.fill(kept);
+    // Behind another tab nothing is asked for.
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      desk.ask();
+      desk.focus();
+      if (kept.model !== name) desk.speaker.notice(`This was made with ${kept.model}; now ${title} draws it.`);
+    }));
   }
 
   async function addFiles(files) {
@@ -119,9 +164,12 @@ function start() {
   }
 
   onFiles(() => front() === desks["klein-edit"], addFiles);
-  onTabs(() => front()?.resume());
-  onShortcuts(front);
+  onTabs(() => {
+    inFront()?.resume();
+    board?.refresh();
+  });
+  onShortcuts(inFront, pin);
   closeHelp();
   followKeyboard();
-  return { lane: link.lane, refit: models.refit, desks, join, compare, blend };
+  return { lane: link.lane, refit: models.refit, desks, join };
 }

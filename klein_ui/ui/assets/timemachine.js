@@ -176,6 +176,7 @@ function createTimeMachine(root, url) {
         looks += 1;
         unfilled = false;
       },
+      named: () => branch && current?.id === branch.id && name(current),
       fields: () => (branch ? { session, stands: branch.id } : { session }),
     },
   };
