@@ -7,7 +7,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from klein_ui.contract import Frame, InvalidPicture, KleinError, Pixels
+from klein_ui.contract import Frame, InvalidPicture, InvalidRequest, KleinError, Pixels
 from klein_ui.store import NoRoom, PictureStore
 from klein_ui.ui import socket
 from klein_ui.ui.services import Services
@@ -56,7 +56,7 @@ async def _answer(handler: Handler, services: Services, request: HTTPRequest) ->
         return _refusal(refused.status, str(refused))
     except NoRoom as error:
         return _refusal(507, str(error))
-    except InvalidPicture as error:
+    except (InvalidPicture, InvalidRequest) as error:
         return _refusal(422, str(error))
     except KleinError as error:
         return _refusal(503, str(error))
