@@ -1,7 +1,7 @@
 """A request from a file or link as this app can make it, and in words what is different here."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from klein_ui import validate
@@ -133,6 +133,12 @@ def _as_here(
             sizes = ("width", "height")
             for name in sizes if error.field in sizes else (error.field,):
                 fields.pop(name, None)
-    if not notes and wanted is not None and request != wanted:
+    if not notes and wanted is not None and request != _seen(wanted, request):
         notes.append(OTHERWISE)
     return Opened(fields, tuple(notes))
+
+
+def _seen(wanted: Request, request: Request) -> Request:
+    """`wanted`; how large it shows its references says nothing where it has none."""
+    area = wanted.reference_area if wanted.references else request.reference_area
+    return replace(wanted, reference_area=area)
