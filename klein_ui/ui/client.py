@@ -25,6 +25,10 @@ SCRIPTS = (
     "settings",
     "lorafolder",
     "loras",
+    "saving",
+    "permalink",
+    "exporting",
+    "menu",
     "actions",
     "keys",
     "tabs",
@@ -32,6 +36,7 @@ SCRIPTS = (
     "images",
     "cards",
     "uploads",
+    "opening",
     "camera",
     "region",
     "compare",
@@ -45,7 +50,7 @@ SCRIPTS = (
     "boot",
 )
 """Script names in order; the last one starts the rest."""
-STYLES = ("page", "stage", "prompt", "side", "loras", "strip", "edit", "gallery", "widths")
+STYLES = ("page", "stage", "prompt", "side", "menu", "loras", "strip", "edit", "gallery", "widths")
 """Style sheet names in order; the last one bends the others to the width of the screen."""
 
 

@@ -17,7 +17,6 @@ from klein_ui.ui.services import Services
 from ..kept import frame
 
 ME, OTHER = "m" * 32, "o" * 32
-SIZE = {"width": 128, "height": 160}
 
 
 def client_of(services: Services, cookie: str = ME) -> TestClient:
@@ -37,10 +36,10 @@ def owner(cookie: str = ME) -> str:
     return owner_of(HTTPConnection({"type": "http", "headers": [header]}))
 
 
-def made(services: Services, prompt: str, seed: int = 0, **fields: object) -> Frame:
+def made(services: Services, prompt: str, seed: int = 0) -> Frame:
     """The frame that the engine makes of a prompt."""
     area = services.row.reference_area
-    request = frame(prompt, seed=seed, reference_area=area, **SIZE, **fields).request
+    request = frame(prompt, seed=seed, width=128, height=160, reference_area=area).request
     found = services.dispatcher.render(request).result(10)
     assert found.stage is Stage.FINAL
     return found

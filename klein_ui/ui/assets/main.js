@@ -58,8 +58,11 @@ function start() {
   }
 
   const nextSeq = () => (seq += 1);
-  const wire = { nextSeq, link, where, loras: createLoraFolder(where.loras) };
+  const importing = createImport(where, { open: openRequest, add: addFiles, say });
+  const wire = { nextSeq, link, where, loras: createLoraFolder(where.loras), choose: importing.choose };
   const front = () => every().find((desk) => desk.root.checkVisibility()) ?? every()[0];
+  let livingIs;
+  const living = new Promise((resolve) => (livingIs = resolve));
   let editingIs;
   const editing = new Promise((resolve) => (editingIs = resolve));
 
@@ -76,6 +79,7 @@ function start() {
     const buttons = (desk) => ({ "edit-this": () => editThis(desk), ...times.buttons });
     const desk = createDesk(root, config, wire, { ...times.plus, buttons });
     times.join(desk);
+    livingIs(desk);
     return Object.assign(desk, { travel: times.travel });
   }
 
@@ -99,7 +103,24 @@ function start() {
     (await editing).add(files);
   }
 
-  onFiles(() => front() === desks["klein-edit"], addFiles);
+  function say(sentences, isTrouble) {
+    if (isTrouble) front().speaker.refused(sentences);
+    else front().speaker.notice(sentences.join(" "));
+  }
+
+  /** A request from a file or a link, and what of it is different here. */
+  async function openRequest(request, notes) {
+    const hasImages = request.references.length > 0;
+    openTab(hasImages ? "Edit" : "Live");
+    (await (hasImages ? editing : living)).open(request);
+    const same = "Opened; it makes the same picture again.";
+    say(notes.length ? notes : [same], notes.length > 0);
+  }
+
+  const isEdit = () => front() === desks["klein-edit"];
+  onFiles(isEdit, (files) => importing.take(files, isEdit()));
+  const query = takeQuery();
+  if (query) living.then(() => importing.link(query));
   onTabs(() => front()?.resume());
   onShortcuts(front);
   closeHelp();
