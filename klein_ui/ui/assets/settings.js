@@ -38,10 +38,10 @@ function createSettings(root, config, imageShape, onChange) {
   let locked = true;
   let aspect = imageShape ? "as the image" : config.aspect;
   let side = 0;
-  let values = { seed: config.seed, ...defaults() };
-  let restored = null;
   // A size that no aspect and side make, with the shape of the image it was made beside.
   let exact = null;
+  let values = { seed: config.seed, ...defaults() };
+  let restored = null;
 
   function defaults() {
     const { side: longer, ...others } = config.row.defaults;
