@@ -17,6 +17,7 @@ from klein_ui.contract import Frame, Pixels
 from klein_ui.engine import loader
 from klein_ui.provenance import archive
 from klein_ui.provenance.reading import read
+from klein_ui.ui import desk as desks
 
 from .tab import Site, Tab, request_in
 
@@ -144,8 +145,8 @@ def test_a_link_opens_the_same_request(open_tab: Callable[..., Tab], site: Site)
     expect(tab.page.locator("#klein-message-text")).to_have_text("Link copied.")
     url = tab.page.evaluate("navigator.clipboard.readText()")
     assert url.startswith(f"{site.url}?prompt=")
-    other = fresh(open_tab, tab.page, Site(url + "&__theme=dark", site.engine, site.services))
-    other.site = site
+    other = fresh(open_tab, tab.page, site)
+    other.page.goto(url + "&__theme=dark")
     assert np.array_equal(shown(other, PROMPT), before)
     # What else stood in the address stays there.
     assert other.page.evaluate("location.search") == "?__theme=dark"
@@ -155,8 +156,8 @@ def test_a_link_opens_the_same_request(open_tab: Callable[..., Tab], site: Site)
 def test_a_wrong_link_is_one_sentence_and_the_app_works(
     open_tab: Callable[..., Tab], site: Site, query: str
 ) -> None:
-    tab = open_tab(at=Site(f"{site.url}?{query}", site.engine, site.services))
-    tab.site = site
+    tab = open_tab()
+    tab.page.goto(f"{site.url}?{query}")
     alert = tab.page.locator("#klein-message-text[role='alert']")
     expect(alert).to_contain_text("link is incomplete or damaged")
     tab.errors[:] = [one for one in tab.errors if "422" not in one]
@@ -219,6 +220,7 @@ def test_on_the_edit_tab_a_picture_stays_an_image_and_its_request_is_offered(
     offer = tab.page.get_by_role("button", name="Open its request")
     offer.click()
     expect(offer).to_have_count(0)
+    tab.desk = desks.LIVE
     shown(tab, "a lake")
 
 
