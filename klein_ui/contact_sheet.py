@@ -149,7 +149,7 @@ class _Column:
 
     @property
     def letter(self) -> int:
-        return max(20, min(38, round(self.width * 0.056)))
+        return max(20, min(44, round(self.width * 0.056)))
 
     @property
     def facts_letter(self) -> int:
@@ -161,7 +161,7 @@ class _Column:
 
     @property
     def strip(self) -> int:
-        return max(6, self.width // 52)
+        return max(6, min(18, self.width // 52))
 
     @property
     def below(self) -> int:
