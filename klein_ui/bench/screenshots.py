@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page
 
+from klein_ui.bench import poster
 from klein_ui.bench.apps import free_port
 from klein_ui.bench.browser import chromium, find_chromium
 
@@ -75,6 +76,7 @@ def run(chosen: argparse.Namespace) -> int:
                 page.screenshot(path=chosen.folder / shot.name)
         with opened(browser, url, ANIMATION) as page:
             save_animation(list(typing_frames(page)), chosen.folder / ANIMATION.name)
+    poster.save(chosen.folder / "sheet.webp")
     return 0
 
 

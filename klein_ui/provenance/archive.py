@@ -4,8 +4,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from klein_ui.contract import KleinError
@@ -97,8 +97,8 @@ def written(items: Iterable[Item], title: str = "") -> Iterator[bytes]:
             entries.append(entry_fields(entry))
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), item.data)
             yield sink.taken()
-        manifest = _manifest(title, entries)
-        archive.writestr(zipfile.ZipInfo(MANIFEST, _EPOCH), manifest, zipfile.ZIP_DEFLATED)
+        told = manifest(title, entries)
+        archive.writestr(zipfile.ZipInfo(MANIFEST, _EPOCH), told, zipfile.ZIP_DEFLATED)
     yield sink.taken()
 
 
@@ -109,12 +109,16 @@ def _name(item: Item, taken: set[str]) -> str:
     return name
 
 
-def _manifest(title: str, entries: list[dict[str, object]]) -> bytes:
+def manifest(title: str, entries: Sequence[dict[str, object]]) -> bytes:
+    """The JSON of a board: its title, and what `entry_fields` gave for each picture.
+
+    Raises `KleinError` for more than 8 MiB.
+    """
     told = {"schema": SCHEMA, "software": SOFTWARE, "title": title, "entries": entries}
-    manifest = json.dumps(told, ensure_ascii=False, indent=1).encode()
-    if len(manifest) > MAX_MANIFEST_BYTES:
+    encoded = json.dumps(told, ensure_ascii=False, indent=1).encode()
+    if len(encoded) > MAX_MANIFEST_BYTES:
         raise KleinError(TOO_LARGE)
-    return manifest
+    return encoded
 
 
 def read(file: BinaryIO) -> Contents:
@@ -123,7 +127,7 @@ def read(file: BinaryIO) -> Contents:
     with _opened(file) as archive:
         infos = _checked(archive, file.seek(0, io.SEEK_END))
         try:
-            contents = _contents(archive.read(MANIFEST))
+            contents = contents_of(archive.read(MANIFEST))
         except ValueError as error:
             raise KleinError(BAD_MANIFEST) from error
         except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
@@ -132,7 +136,7 @@ def read(file: BinaryIO) -> Contents:
         if len(set(names)) < len(names) or {*names, MANIFEST} != infos.keys():
             raise KleinError(STRANGE)
         for entry in contents.entries:
-            if _sha256(archive, infos[entry.file]) != entry.sha256:
+            if not entry.sha256 or _sha256(archive, infos[entry.file]) != entry.sha256:
                 raise KleinError(CHANGED.format(name=entry.file))
     return contents
 
@@ -195,8 +199,8 @@ def _checked(archive: zipfile.ZipFile, size_bytes: int) -> dict[str, zipfile.Zip
     return by_name
 
 
-def _contents(manifest: bytes) -> Contents:
-    """Raises `ValueError`, and `KleinError` for a later version's."""
+def contents_of(manifest: str | bytes) -> Contents:
+    """What a manifest says. Raises `ValueError`, and `KleinError` for a later version's."""
     told = parsed(manifest)
     if not isinstance(told, dict):
         raise ValueError("no manifest")
@@ -205,8 +209,9 @@ def _contents(manifest: bytes) -> Contents:
     if not isinstance(title, str) or len(title) > MAX_TEXT_CHARS or not isinstance(entries, list):
         raise ValueError("no entries")
     title.encode()
-    found = tuple(entry_from(entry) for entry in entries)
-    return Contents(title, tuple(replace(entry, sha256=entry.sha256 or "-") for entry in found))
+    if len(entries) > MAX_ENTRIES:
+        raise KleinError(TOO_MANY)
+    return Contents(title, tuple(entry_from(entry) for entry in entries))
 
 
 def _sha256(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:

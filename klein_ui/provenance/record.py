@@ -18,6 +18,8 @@ from klein_ui.contract import Frame, KleinError, Origin, Request, Stage
 from klein_ui.provenance.strict import parsed, strict
 
 CHUNK = "klein-live"
+BOARD_CHUNK = "klein-live-board"
+"""In the PNG of a contact sheet: the JSON of an archive's manifest."""
 PARAMETERS = "parameters"
 SCHEMA = 1
 MAX_LINEAGE = 64

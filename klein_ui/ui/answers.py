@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,6 +17,7 @@ from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
 
 NOT_JSON = "The message is not JSON; reload the page."
+CUT_OFF = "The message was cut off; try again."
 TOO_LONG = "The message is too long; reload the page, and ask for less."
 NOBODY = "Pins need a cookie; allow them for this page, and reload it."
 FOREIGN_PAGE = "Open the app from its own address."
@@ -80,12 +82,14 @@ async def json_of(request: HTTPRequest, max_bytes: int) -> dict[str, object]:
     Raises `Refused` where there is none, or more.
     """
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > max_bytes:
-            raise Refused(413, TOO_LONG)
     try:
+        async for part in request.stream():
+            body += part
+            if len(body) > max_bytes:
+                raise Refused(413, TOO_LONG)
         found = json.loads(bytes(body))
+    except ClientDisconnect as error:
+        raise Refused(400, CUT_OFF) from error
     except (ValueError, RecursionError) as error:
         raise Refused(422, NOT_JSON) from error
     if not isinstance(found, dict):

@@ -19,6 +19,25 @@ STYLES = ("flat", "line drawing", "pixel art", "neon", "watercolour", "monochrom
 MORE_STYLES = ("photograph", "oil painting", "isometric", "paper cut")
 """Words for the models that know more."""
 
+MENU = """
+<button type="button" class="klein-more" aria-haspopup="menu" aria-expanded="false"
+  aria-label="More ways to save, and to open">▾</button>
+<div class="klein-menu" role="menu" aria-label="Save and open" hidden>
+  <button type="button" role="menuitem" tabindex="-1" data-do="png">PNG
+    <small>its request inside</small></button>
+  <button type="button" role="menuitem" tabindex="-1" data-do="webp">WebP
+    <small>and its request, as ZIP</small></button>
+  <button type="button" role="menuitem" tabindex="-1" data-do="jpeg">JPEG
+    <small>and its request, as ZIP</small></button>
+  <hr>
+  <button type="button" role="menuitem" tabindex="-1" data-do="link">Copy link
+    <small>opens the same request</small></button>
+  <hr>
+  <button type="button" role="menuitem" tabindex="-1" data-do="open">Open a file…
+    <small>a picture, board or sheet</small></button>
+</div>
+"""
+
 TELL_SETTINGS = "(...values) => {{ window.kleinLive.settings({desk}, {names}, values); }}"
 
 
@@ -33,7 +52,12 @@ def place_chips(desk: str, row: ModelRow) -> list[Fitted]:
 def place_actions(desk: str, more: Mapping[str, str]) -> None:
     """Pin, copy, download, and further buttons: their names, and what is written on them."""
     with gr.Row(**named(desk, "actions")):
-        for part, words in {"pin": "Pin", "copy": "Copy", "download": "Download", **more}.items():
+        gr.Button("Pin", size="sm", min_width=0, **named(desk, "pin"))
+        gr.Button("Copy", size="sm", min_width=0, **named(desk, "copy"))
+        with gr.Row(**named(desk, "save")):
+            gr.Button("Download", size="sm", min_width=0, **named(desk, "download"))
+            gr.HTML(MENU, apply_default_css=False, js_on_load=None)
+        for part, words in more.items():
             gr.Button(words, size="sm", min_width=0, **named(desk, part))
 
 

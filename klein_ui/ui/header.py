@@ -18,6 +18,8 @@ HEADER = """
       <p>The picture follows every letter: a small draft while you type, the full picture when
       you pause. In Edit it follows the images too; drop or paste them, and call them “image 1”,
       “image 2” in the instruction.</p>
+      <p>A saved picture holds its prompt and settings: drop it here, or a saved board, and you
+      have them back.</p>
       <dl>
         <dt><kbd>Ctrl</kbd> <kbd>Enter</kbd> or <kbd>⌘</kbd> <kbd>Enter</kbd></dt>
         <dd>new seed, another picture of the same words</dd>

@@ -15,15 +15,18 @@ from klein_ui.ui import (
     client,
     clip_routes,
     edit,
+    export_routes,
     header,
     history_routes,
     lane,
     live,
     lora_routes,
+    open_routes,
     owners,
     pictures,
     pin_routes,
     refit,
+    saving,
     socket,
 )
 from klein_ui.ui.services import Services
@@ -66,6 +69,9 @@ def routes(services: Services) -> list[BaseRoute]:
     """What the page asks for beside its Gradio events."""
     return [
         *socket.routes(services),
+        *saving.routes(services),
+        *export_routes.routes(services),
+        *open_routes.routes(services),
         *pictures.routes(services),
         *lora_routes.routes(services),
         *history_routes.routes(services),

@@ -1,4 +1,4 @@
-"""The live loop's own way in and out: a WebSocket, and frames as PNG by name."""
+"""The live loop's own way in and out: a WebSocket."""
 
 import asyncio
 import logging
@@ -6,18 +6,15 @@ import secrets
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
-from starlette.requests import Request as HTTPRequest
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from klein_ui import images, provenance, validate
-from klein_ui.contract import Frame, InvalidRequest, KleinError, Stage
+from klein_ui import images, validate
+from klein_ui.contract import Frame, InvalidRequest, Stage
 from klein_ui.dispatcher import Shown
-from klein_ui.provenance.export import Exported, Format
 from klein_ui.states import State
 from klein_ui.ui import wire
 from klein_ui.ui.keeper import Keeper
@@ -28,7 +25,6 @@ from klein_ui.ui.services import Services
 log = logging.getLogger(__name__)
 
 SOCKET_PATH = "/gradio_api/live"
-FRAME_PATH = "/gradio_api/live/frames/{name}.png"
 # How long a full picture stands before it is sent again in its full colour.
 REST_S = 0.3
 GONE = "This picture is no longer kept; type a letter to make it again."
@@ -39,10 +35,7 @@ TRY_AGAIN_LATER = 1013
 
 def routes(services: Services) -> list[BaseRoute]:
     """The routes to hand to `launch(app_kwargs={"routes": ...})`."""
-    return [
-        WebSocketRoute(SOCKET_PATH, partial(live, services)),
-        Route(FRAME_PATH, partial(frame_png, services), methods=["GET"]),
-    ]
+    return [WebSocketRoute(SOCKET_PATH, partial(live, services))]
 
 
 async def live(services: Services, socket: WebSocket) -> None:
@@ -90,23 +83,6 @@ def same_origin(headers: Mapping[str, str]) -> bool:
     }
 
 
-async def frame_png(services: Services, request: HTTPRequest) -> Response:
-    """The frame called `name` as a PNG that holds its request and those that led to it."""
-    try:
-        frame = await frame_named(services, request.path_params["name"])
-        if frame is None:
-            return PlainTextResponse(GONE, 404)
-        exported = await asyncio.to_thread(_exported, frame, services)
-    except KleinError as error:
-        return PlainTextResponse(str(error), 503)
-    headers = {
-        # A header holds no other letters.
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(exported.name)}",
-        "Cache-Control": "private, max-age=3600",
-    }
-    return Response(exported.data, media_type=exported.mime, headers=headers)
-
-
 async def frame_named(services: Services, name: str) -> Frame | None:
     """The frame called `name`, made again if need be; None when its request is gone as well.
 
@@ -147,11 +123,6 @@ def hear(services: Services, name: str, text: str, keeper: Keeper) -> str | None
     except InvalidRequest as error:
         return wire.hello(row, str(error)) if error.field == "model" else wire.invalid(seq, error)
     return None
-
-
-def _exported(frame: Frame, services: Services) -> Exported:
-    lineage = provenance.lineage(frame.request, services.pictures)
-    return services.exporter.export(frame, Format.PNG, lineage)
 
 
 async def _first_to_end(way: Coroutine[None, None, None], others: anyio.CancelScope) -> None:

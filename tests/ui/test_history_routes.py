@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from klein_ui.contract import Stage
 from klein_ui.history import GONE, History
 from klein_ui.ledger import Ledger
-from klein_ui.ui import history_routes, socket
+from klein_ui.ui import history_routes, saving, socket
 from klein_ui.ui.answers import FOREIGN_PAGE
 from klein_ui.ui.history_routes import HISTORY_PATH
 from klein_ui.ui.owners import COOKIE
@@ -28,7 +28,7 @@ SESSION = "0123456789abcdef"
 
 
 def client_of(services: Services, cookie: str = ME) -> TestClient:
-    routes = [*socket.routes(services), *history_routes.routes(services)]
+    routes = [*socket.routes(services), *saving.routes(services), *history_routes.routes(services)]
     return TestClient(Starlette(routes=routes), cookies={COOKIE: cookie} if cookie else {})
 
 

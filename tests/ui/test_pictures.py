@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from klein_ui import compare, dispatcher, provenance, uploads
 from klein_ui.contract import Frame, Origin, Pixels, Reference, Request, Stage, Timings
 from klein_ui.engine.fake import bands
-from klein_ui.ui import changes, pictures, socket
+from klein_ui.ui import changes, pictures, saving, socket
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 from klein_ui.uploads import digest_of
@@ -29,7 +29,7 @@ NEVER = "0" * 64
 
 @pytest.fixture
 def client(services: Services) -> Iterator[TestClient]:
-    routes = [*socket.routes(services), *pictures.routes(services)]
+    routes = [*socket.routes(services), *saving.routes(services), *pictures.routes(services)]
     with TestClient(Starlette(routes=routes)) as made:
         yield made
 
@@ -156,7 +156,7 @@ def test_a_frame_becomes_a_picture_with_its_request(services: Services, in_memor
 def test_a_saved_frame_that_comes_back_is_known(client: TestClient, services: Services) -> None:
     name = services.shelf.put(frame(REQUEST))
     first = client.post(pictures.PICTURES_PATH, params={"frame": name}).json()
-    file = client.get(socket.FRAME_PATH.format(name=name)).content
+    file = client.get(saving.FRAME_PATH.format(name=name)).content
     assert client.post(pictures.PICTURES_PATH, content=file).json() == first
 
 
@@ -368,7 +368,7 @@ def test_a_saved_frame_tells_its_lineage(client: TestClient, services: Services)
     first = replace(REQUEST, prompt="first")
     references = (Reference(services.pictures.put(bands(first), first)),)
     name = services.shelf.put(frame(replace(REQUEST, references=references)))
-    file = client.get(socket.FRAME_PATH.format(name=name)).content
+    file = client.get(saving.FRAME_PATH.format(name=name)).content
     with Image.open(io.BytesIO(file)) as picture:
         chunk = str(picture.info[provenance.CHUNK])
     assert '"lineage": [{"prompt": "first"' in chunk

@@ -19,14 +19,14 @@ from klein_ui.engine.fake import bands
 from klein_ui.provenance import reading
 from klein_ui.provenance.export import Exporter
 from klein_ui.safety import gate
-from klein_ui.ui import socket
+from klein_ui.ui import saving, socket
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 
 
 @pytest.fixture
 def client(services: Services) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=socket.routes(services))) as made:
+    with TestClient(Starlette(routes=[*socket.routes(services), *saving.routes(services)])) as made:
         yield made
 
 
@@ -82,7 +82,7 @@ def test_loras_are_fields_of_a_message_and_stay_in_the_png(client: TestClient) -
         ask(page, 2, "sun", loras=[off, ink])
         header, body = next_frame(page)
         assert body != without
-    reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+    reply = client.get(saving.FRAME_PATH.format(name=header["frame"]))
     with Image.open(io.BytesIO(reply.content)) as picture:
         request = provenance.request_from(str(picture.info["klein-live"]))
         assert "<lora:ink wash:-0.5>" in str(picture.info["parameters"])
@@ -103,12 +103,12 @@ def test_too_many_loras_are_one_sentence_and_the_next_key_is_drawn(client: TestC
 def test_what_the_safety_check_keeps_does_not_leave(services: Services) -> None:
     closed = replace(services, exporter=Exporter(gate=gate(None, required=True)))
     with (
-        TestClient(Starlette(routes=socket.routes(closed))) as client,
+        TestClient(Starlette(routes=[*socket.routes(closed), *saving.routes(closed)])) as client,
         client.websocket_connect(socket.SOCKET_PATH) as page,
     ):
         ask(page, 1, "sun")
         header, _ = next_frame(page)
-        reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+        reply = client.get(saving.FRAME_PATH.format(name=header["frame"]))
     assert reply.status_code == 503
     assert "without a safety check" in reply.text
 
@@ -116,13 +116,13 @@ def test_what_the_safety_check_keeps_does_not_leave(services: Services) -> None:
 def test_a_marked_picture_keeps_its_request(services: Services) -> None:
     marking = replace(services, exporter=Exporter(watermark=True))
     with (
-        TestClient(Starlette(routes=socket.routes(marking))) as client,
+        TestClient(Starlette(routes=[*socket.routes(marking), *saving.routes(marking)])) as client,
         client.websocket_connect(socket.SOCKET_PATH) as page,
     ):
         ask(page, 1, "sun", width=256, height=256)
         frames = iter(lambda: next_frame(page)[0], None)
         header = next(one for one in frames if one["stage"] == "final")
-        reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+        reply = client.get(saving.FRAME_PATH.format(name=header["frame"]))
     (found,) = reading.read(reply.content).requests
     assert (found.prompt, found.width) == ("sun", 256)
     with Image.open(io.BytesIO(reply.content)) as picture:
@@ -133,7 +133,7 @@ def test_the_png_of_a_frame_holds_its_request(client: TestClient, services: Serv
     with client.websocket_connect(socket.SOCKET_PATH) as page:
         ask(page, 0, "夜 🌋", seed=9)
         header, _ = next_frame(page)
-    reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+    reply = client.get(saving.FRAME_PATH.format(name=header["frame"]))
     assert "attachment" in reply.headers["content-disposition"]
     kept = services.shelf.get(str(header["frame"]))
     assert kept is not None
@@ -146,11 +146,11 @@ def test_the_png_of_a_frame_holds_its_request(client: TestClient, services: Serv
 
 def test_a_frame_that_left_the_memory_is_made_again(services: Services) -> None:
     forgetful = replace(services, shelf=Shelf(0))
-    client = TestClient(Starlette(routes=socket.routes(forgetful)))
+    client = TestClient(Starlette(routes=[*socket.routes(forgetful), *saving.routes(forgetful)]))
     with client, client.websocket_connect(socket.SOCKET_PATH) as page:
         ask(page, 0, "sun", seed=9)
         header, _ = next_frame(page)
-        reply = client.get(socket.FRAME_PATH.format(name=header["frame"]))
+        reply = client.get(saving.FRAME_PATH.format(name=header["frame"]))
     kept = forgetful.shelf.get(str(header["frame"]))
     assert kept is not None
     with Image.open(io.BytesIO(reply.content)) as picture:
@@ -167,7 +167,7 @@ def test_an_emptied_prompt_drops_what_waits(client: TestClient) -> None:
 
 
 def test_a_frame_that_is_gone_says_what_to_do(client: TestClient) -> None:
-    reply = client.get(socket.FRAME_PATH.format(name="0" * 32))
+    reply = client.get(saving.FRAME_PATH.format(name="0" * 32))
     assert reply.status_code == 404
     assert "type a letter" in reply.text
 

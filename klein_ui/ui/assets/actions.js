@@ -1,17 +1,13 @@
-// Copy and download: the full PNG, which holds its request.
+// Copy and save the picture on screen: the full PNG, which holds its request, and other ways.
 
 const GONE = "That picture is no longer kept; type on, then try again with the new one.";
 
-/** The server's own sentence on why a picture does not leave. */
-class Refused extends Error {}
-
-/** `current()` gives `{frame, prompt, seed}` of the picture on screen, or null. */
-function createActions(frameUrl, current, speaker) {
-  async function png(frame) {
-    const response = await fetch(frameUrl(frame), { credentials: "same-origin" });
-    if (!response.ok) throw new Refused((await response.text()) || GONE);
-    return response.blob();
-  }
+/**
+ * `current()` gives `{frame, prompt, seed}` of the picture on screen, or null; `settled()` promises
+ * the same of the full picture that is asked now.
+ */
+function createActions(where, { current, settled }, speaker) {
+  const png = (frame) => asked(where.frame(frame)).then((response) => response.blob());
 
   async function copy() {
     const picture = current();
@@ -32,18 +28,30 @@ function createActions(frameUrl, current, speaker) {
     const picture = current();
     if (!picture) return speaker.notice("There is no picture to download yet; type a prompt first.");
     try {
-      const url = URL.createObjectURL(await png(picture.frame));
-      const link = document.createElement("a");
-      link.href = url;
-      link.download = fileName(picture);
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(url), 10_000);
+      await save(await asked(where.frame(picture.frame)), fileName(picture));
     } catch (error) {
       speaker.notice(error instanceof Refused ? error.message : GONE);
     }
   }
 
-  return { copy, download };
+  /** A lossy picture together with the JSON that holds its request. */
+  async function packed(format) {
+    const picture = current();
+    if (!picture) return speaker.notice("There is no picture to download yet; type a prompt first.");
+    try {
+      await save(await asked(where.file(picture.frame, format)));
+    } catch (error) {
+      speaker.notice(error instanceof Refused ? error.message : GONE);
+    }
+  }
+
+  async function link() {
+    const picture = await settled();
+    if (!picture) return speaker.notice("There is no picture to link to yet; type a prompt first.");
+    await copyLink(where, picture.frame, speaker);
+  }
+
+  return { copy, download, packed, link };
 }
 
 /** The first words of the prompt and the seed, safe on every file system. */

@@ -105,7 +105,7 @@ function createBlend(dialog, where, config, pictureOf, pin) {
     return names;
   }
 
-  async function save() {
+  async function saveWalk() {
     if (walk) return stop();
     const [count, kind] = [Number(find(".klein-walk-count").value), find(".klein-walk-kind").value];
     walk = new AbortController();
@@ -114,7 +114,7 @@ function createBlend(dialog, where, config, pictureOf, pin) {
       const names = await frames(count);
       say("Putting the walk together…");
       const body = JSON.stringify({ frames: names, as: kind, name: `${pair[0].prompt} to ${pair[1].prompt}` });
-      await saveReply(await fetch(where.clip, { method: "POST", body, signal: walk.signal, credentials: "same-origin" }));
+      await save(await asked(where.clip, { method: "POST", body, signal: walk.signal }));
       say("The walk is saved.");
     } catch (error) {
       say(walk?.signal.aborted ? "The walk was stopped." : error.message);
@@ -148,7 +148,7 @@ function createBlend(dialog, where, config, pictureOf, pin) {
     link?.close();
     link = null;
   });
-  onDialog(dialog, { walk: save, keep });
+  onDialog(dialog, { walk: saveWalk, keep });
 
   return {
     /** Open between `a` and `b`; a sentence where they cannot be blended, else empty. */
@@ -174,18 +174,4 @@ function createBlend(dialog, where, config, pictureOf, pin) {
       return "";
     },
   };
-}
-
-/** Save the file that `reply` holds under the name it gives; rejects with the server's sentence. */
-async function saveReply(reply) {
-  if (!reply.ok) {
-    const said = await reply.json().catch(() => ({}));
-    throw new Error(said.sentence ?? "The file could not be made; try again.");
-  }
-  const named = /filename\*=UTF-8''([^;]+)/.exec(reply.headers.get("content-disposition") ?? "");
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(await reply.blob());
-  link.download = named ? decodeURIComponent(named[1]) : "klein-live";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -206,7 +206,7 @@ function createBoard(root, store, on) {
   bin.addEventListener("change", () => {
     const as = bin.value;
     bin.value = "";
-    on.export(front, wall.picked(), as);
+    on.export(front, wall.picked().map(({ id }) => id), as);
   });
   root.addEventListener("keydown", (event) => {
     if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || isField(event.target)) return;

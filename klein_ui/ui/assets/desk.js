@@ -4,8 +4,8 @@ const MOST_ASKED = 256;
 const PAUSE_MS = 1_500;
 
 /**
- * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`, and the
- * folder of `loras`. `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
+ * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`, the
+ * folder of `loras`, and `choose()` a file to open. `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
  * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
  * after each picture, `arrived(header, bytes, message)` with each one, `asking()` before each request, `sent(message)` after it, `emptied()` when
  * nothing is wanted any more, `looking()` before a kept picture comes on screen, `resized()` when the size became another,
@@ -56,7 +56,7 @@ function createDesk(root, config, wire, plus = {}) {
     chips.reflect(text);
   });
   const chips = createChips(root, prompt, config.promptChars);
-  const actions = createActions(wire.where.frame, picture, speaker);
+  const actions = createActions(wire.where, { current: picture, settled }, speaker);
 
   function ask(keyAt, text = prompt.text()) {
     newest = wire.nextSeq();
@@ -200,6 +200,11 @@ function createDesk(root, config, wire, plus = {}) {
     frame,
     told,
     ask: () => ask(performance.now()),
+    /** A request from outside: into the fields, and made. */
+    open(request) {
+      fill(request);
+      ask(performance.now());
+    },
     /** The picture that is wanted never came: another desk's request took its place. */
     resume: () => wanted && finished < newest && ask(performance.now()),
     asked: (seq) => asked.has(seq),
@@ -227,6 +232,13 @@ function createDesk(root, config, wire, plus = {}) {
     focus: prompt.focus,
   };
 
+  createMenu(find(".klein-more"), find(".klein-menu"), {
+    png: actions.download,
+    webp: () => actions.packed("webp"),
+    jpeg: () => actions.packed("jpeg"),
+    link: actions.link,
+    open: wire.choose,
+  });
   onButtons(root, {
     reroll,
     copy: actions.copy,

@@ -184,10 +184,21 @@ function createEditing(root, config, where) {
 
   const told = () => roles.checked && images.on().some(({ role }) => role.trim());
 
+  /** A request from outside, with its images; those before it come back by Undo. */
+  function open(request) {
+    roles.checked = request.roles;
+    if (tools.isOn("lock") !== request.keep_background) tools.press("lock");
+    images.take(request.references, null);
+    desk.open(request);
+    // Its size is known only now, and a region is painted for one.
+    if (request.mask) images.mark(request.mask);
+  }
+
   return {
     add,
     takeFrame,
     takeAll,
+    open,
     join(made) {
       desk = made;
       desk.undo = () => images.undo();

@@ -99,6 +99,10 @@ function createImages(limit, onChange) {
       onChange(state);
       return true;
     },
+    /** `pictures` take the place of all, with a region or null. */
+    take(pictures, region) {
+      put({ images: pictures.map((picture) => made(picture, true)), region });
+    },
     /** Images of an earlier visit, without a step for undo. */
     restore(pictures) {
       state = { images: pictures.slice(0, MOST_IMAGES).map((picture) => made(picture, true)), region: null };

@@ -58,9 +58,12 @@ function start() {
   }
 
   const nextSeq = () => (seq += 1);
-  const wire = { nextSeq, link, where, loras: createLoraFolder(where.loras) };
+  const importing = createImport(where, { open: openRequest, board: openBoard, add: addFiles, say });
+  const wire = { nextSeq, link, where, loras: createLoraFolder(where.loras), choose: importing.choose };
   const inFront = () => every().find((desk) => desk.root.checkVisibility()) ?? null;
   const front = () => inFront() ?? every()[0];
+  let livingIs;
+  const living = new Promise((resolve) => (livingIs = resolve));
   let editingIs;
   const editing = new Promise((resolve) => (editingIs = resolve));
 
@@ -83,6 +86,7 @@ function start() {
     const desk = createDesk(root, config, wire, { ...times.plus, ...tiles.plus, buttons });
     times.join(desk);
     tiles.join(desk);
+    livingIs(desk);
     return Object.assign(desk, { travel: times.travel, pick: tiles.pick });
   }
 
@@ -103,6 +107,10 @@ function start() {
   }
 
   const store = createBoardStore(where);
+  const exporting = createExport(where, {
+    notice: (sentence) => board.say(sentence),
+    refused: (sentences) => board.say(sentences.join(" ")),
+  });
   let board = null;
 
   function moodboard(root) {
@@ -113,6 +121,7 @@ function start() {
     return createBoard(root.querySelector(".klein-board"), store, {
       compare: comparing.open,
       blend: blending.open,
+      export: exporting.run,
       toEdit,
       toLive,
     });
@@ -163,7 +172,31 @@ function start() {
     (await editing).add(files);
   }
 
-  onFiles(() => front() === desks["klein-edit"], addFiles);
+  async function openBoard({ id }) {
+    store.choose(id);
+    openTab("Moodboard");
+    await board?.open(id);
+  }
+
+  function say(sentences, isTrouble) {
+    if (!inFront() && board) board.say(sentences.join(" "));
+    else if (isTrouble) front().speaker.refused(sentences);
+    else front().speaker.notice(sentences.join(" "));
+  }
+
+  /** A request from a file or a link, and what of it is different here. */
+  async function openRequest(request, notes) {
+    const hasImages = request.references.length > 0;
+    openTab(hasImages ? "Edit" : "Live");
+    (await (hasImages ? editing : living)).open(request);
+    const same = "Opened; it makes the same picture again.";
+    say(notes.length ? notes : [same], notes.length > 0);
+  }
+
+  const isEdit = () => front() === desks["klein-edit"];
+  onFiles(isEdit, (files) => importing.take(files, isEdit()));
+  const query = takeQuery();
+  if (query) living.then(() => importing.link(query));
   onTabs(() => {
     inFront()?.resume();
     board?.refresh();

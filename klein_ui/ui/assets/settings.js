@@ -19,6 +19,12 @@ function sizeOf([across, down], side, limits) {
   return { width, height };
 }
 
+/** Whether the model makes pictures of that size. */
+function isWithin(width, height, limits) {
+  const fits = (side) => side % GRID_PX === 0 && side >= limits.min_side && side <= limits.max_side;
+  return fits(width) && fits(height) && width * height <= limits.max_area;
+}
+
 /** A seed nobody chose. */
 function newSeed() {
   return crypto.getRandomValues(new Uint32Array(1))[0];
@@ -32,6 +38,8 @@ function createSettings(root, config, imageShape, onChange) {
   let locked = true;
   let aspect = imageShape ? "as the image" : config.aspect;
   let side = 0;
+  // A size that no aspect and side make, with the shape of the image it was made beside.
+  let exact = null;
   let values = { seed: config.seed, ...defaults() };
   let restored = null;
 
@@ -43,9 +51,20 @@ function createSettings(root, config, imageShape, onChange) {
 
   /** An aspect that is no ratio is that of the image. */
   function size() {
+    if (exact) return exact.size;
     const ratio = aspect.split(":").map(Number);
     const shape = ratio.length === 2 ? ratio : (imageShape?.() ?? [1, 1]);
     return sizeOf(shape, side, config.row.limits);
+  }
+
+  const imageIs = () => String(imageShape?.());
+
+  /** Hold on to the size of `kept` where the choices do not make it. */
+  function exactly({ width, height }) {
+    exact = null;
+    const made = size();
+    const isMade = made.width === width && made.height === height;
+    if (!isMade && isWithin(width, height, config.row.limits)) exact = { size: { width, height }, image: imageIs() };
   }
 
   function put(next) {
@@ -76,8 +95,10 @@ function createSettings(root, config, imageShape, onChange) {
     fromWidgets({ keep, aspect: ratio, side: longer, draft, ...numbers }) {
       const { limits, choices } = config.row;
       locked = keep;
+      const isOffered = choices.sides.includes(Number(longer));
+      if (ratio !== aspect || (isOffered && Number(longer) !== side)) exact = null;
       aspect = ratio;
-      if (choices.sides.includes(Number(longer))) side = Number(longer);
+      if (isOffered) side = Number(longer);
       const said = choices.drafts.includes(Number(draft)) ? { draft: Number(draft) } : {};
       for (const [name, value] of Object.entries(numbers)) {
         const isBeyond = name in config.row.defaults && value > limits[name];
@@ -89,6 +110,7 @@ function createSettings(root, config, imageShape, onChange) {
     restore(kept) {
       const next = within(kept, config.row, side, aspect);
       ({ side, aspect } = next);
+      exactly(kept);
       values = { ...values, ...next.values, ...size() };
       clearTimeout(restored?.timer);
       restored = { heard: null, timer: setTimeout(settled, RESTORE_MS) };
@@ -96,10 +118,12 @@ function createSettings(root, config, imageShape, onChange) {
     },
     /** The model is another one, with its own defaults; the caller is about to ask. */
     refit() {
+      exact = null;
       values = { ...values, ...defaults() };
     },
     /** The image that the aspect may follow is another one; the caller is about to ask. */
     reshape() {
+      if (exact?.image !== imageIs()) exact = null;
       values = { ...values, ...size() };
     },
     /** Have this seed without asking for a picture: the caller is about to. */

@@ -24,6 +24,10 @@ function createTools(bar, use) {
       press(tool, false);
       use(tool, false);
     },
+    /** Press a button, or let it go. */
+    press(tool) {
+      button(tool).click();
+    },
     /** Show that there is something behind a button. */
     mark: (tool, isThere) => (button(tool).dataset.active = isThere ? "yes" : "no"),
     /** One line on what is switched on. */
