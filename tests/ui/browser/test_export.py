@@ -17,7 +17,9 @@ from klein_ui.contract import Frame, Pixels
 from klein_ui.engine import loader
 from klein_ui.provenance import archive
 from klein_ui.provenance.reading import read
+from klein_ui.ui import client
 from klein_ui.ui import desk as desks
+from klein_ui.ui.export_routes import UNCLEAR
 
 from .tab import Site, Tab, request_in
 
@@ -231,10 +233,12 @@ def test_a_request_with_images_opens_on_the_edit_tab(
     drop(tab, next(iter(files.values())))
     expect(tab.page.locator("#klein-edit-desk .klein-card")).to_have_count(1)
     tab.page.locator("#klein-edit-desk .klein-role").fill("style")
+    tab.page.get_by_role("button", name="Keep background").click()
     tab.page.get_by_label("Instruction", exact=True).click()
     tab.type("make it night")
     tab.settle()
     before, request = drawn(tab), tab.shown()
+    assert (request.keep_background, request.prompt != "make it night") == (True, True)
     path = saved(tab, "PNG", tmp_path)
     other = fresh(open_tab, tab.page, site)
     drop(other, path)
@@ -315,3 +319,26 @@ def test_a_board_leaves_and_comes_back(
         assert pin.request == frame.request
         png = board.picture(owner_of(tab), pin.id)
         assert np.array_equal(pixels_of(png), frame.pixels)
+
+
+RUN = """async ([board, kind]) => {
+  const said = [];
+  const speak = { notice: (one) => said.push(one), refused: (more) => said.push(...more) };
+  await createExport({ export: "/gradio_api/live/export" }, speak).run(board, [], kind);
+  return said;
+}"""
+CALL = "(given) => window.run(given)"
+
+
+def test_exports_are_saved_by_their_names_or_say_why_not(tab: Tab) -> None:
+    pinned(tab, ["a lake"])
+    (board,) = tab.site.services.moodboard.boards(owner_of(tab))
+    scripts = [(client.ASSETS / f"{name}.js").read_text() for name in ("saving", "exporting")]
+    tab.page.add_script_tag(content="\n".join([*scripts, f"window.run = {RUN}"]))
+    with tab.page.expect_download() as started:
+        said = tab.page.evaluate(CALL, [board.id, "sheet.pdf"])
+    assert started.value.suggested_filename == "Moodboard-1.pdf"
+    assert said == ["The contact sheet is being made…", "Saved."]
+    said = tab.page.evaluate(CALL, ["nowhere", "zip"])
+    assert said == ["The files are being packed…", UNCLEAR]
+    tab.errors[:] = [one for one in tab.errors if "422" not in one]
