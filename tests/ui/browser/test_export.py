@@ -6,6 +6,7 @@ import json
 import mimetypes
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from klein_ui import validate
 from klein_ui.contract import Frame, Pixels
 from klein_ui.engine import loader
+from klein_ui.models import POSTCARD
 from klein_ui.provenance import archive
 from klein_ui.provenance.reading import read
 from klein_ui.ui import client
@@ -342,3 +345,34 @@ def test_exports_are_saved_by_their_names_or_say_why_not(tab: Tab) -> None:
     said = tab.page.evaluate(CALL, ["nowhere", "zip"])
     assert said == ["The files are being packed…", UNCLEAR]
     tab.errors[:] = [one for one in tab.errors if "422" not in one]
+
+
+def test_a_size_that_no_choice_makes_is_kept_until_another_is_chosen(
+    tab: Tab, site: Site, tmp_path: Path
+) -> None:
+    asked = validate.asked({"prompt": "a cup", "seed": 5, "width": 304, "height": 160}, POSTCARD)
+    frame = site.services.dispatcher.render(asked.request).result(10)
+    path = tmp_path / "odd.png"
+    path.write_bytes(site.services.exporter.export(frame).data)
+    drop(tab, path)
+    assert np.array_equal(shown(tab, "a cup"), frame.pixels)
+    # The widgets have said by then what was put into them, which changes nothing.
+    tab.page.get_by_label("Prompt", exact=True).click()
+    tab.page.keyboard.press("End")
+    tab.type("s")
+    tab.settle()
+    assert (tab.shown().width, tab.shown().height) == (304, 160)
+    tab.page.locator("#klein-aspect").get_by_text("4:3", exact=True).click()
+    tab.page.wait_for_function("document.querySelector('.klein-size').textContent === '256 × 192'")
+
+
+def test_what_is_different_here_is_said(tab: Tab, site: Site, tmp_path: Path) -> None:
+    asked = validate.asked({"prompt": "a cup", "seed": 5}, POSTCARD)
+    frame = site.services.dispatcher.render(asked.request).result(10)
+    other = replace(frame, request=replace(frame.request, model="klein-9b"))
+    path = tmp_path / "other.png"
+    path.write_bytes(site.services.exporter.export(other).data)
+    drop(tab, path)
+    alert = tab.page.locator("#klein-message-text[role='alert']")
+    expect(alert).to_contain_text("made with “klein-9b” and is drawn with postcard here")
+    assert np.array_equal(shown(tab, "a cup"), frame.pixels)
