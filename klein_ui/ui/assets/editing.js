@@ -187,8 +187,9 @@ function createEditing(root, config, where) {
   /** A request from outside, with its images; those before it come back by Undo. */
   function open(request) {
     roles.checked = request.roles;
-    if (tools.isOn("lock") !== request.keep_background) tools.press("lock");
     images.take(request.references, null);
+    // Only beside an image.
+    if (tools.isOn("lock") !== request.keep_background) tools.press("lock");
     desk.open(request);
     // Its size is known only now, and a region is painted for one.
     if (request.mask) images.mark(request.mask);

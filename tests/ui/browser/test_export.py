@@ -6,6 +6,7 @@ import json
 import mimetypes
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from klein_ui import validate
 from klein_ui.contract import Frame, Pixels
 from klein_ui.engine import loader
+from klein_ui.models import POSTCARD
 from klein_ui.provenance import archive
 from klein_ui.provenance.reading import read
+from klein_ui.ui import client
 from klein_ui.ui import desk as desks
+from klein_ui.ui.export_routes import UNCLEAR
 
 from .tab import Site, Tab, request_in
 
@@ -231,10 +236,12 @@ def test_a_request_with_images_opens_on_the_edit_tab(
     drop(tab, next(iter(files.values())))
     expect(tab.page.locator("#klein-edit-desk .klein-card")).to_have_count(1)
     tab.page.locator("#klein-edit-desk .klein-role").fill("style")
+    tab.page.get_by_role("button", name="Keep background").click()
     tab.page.get_by_label("Instruction", exact=True).click()
     tab.type("make it night")
     tab.settle()
     before, request = drawn(tab), tab.shown()
+    assert (request.keep_background, request.prompt != "make it night") == (True, True)
     path = saved(tab, "PNG", tmp_path)
     other = fresh(open_tab, tab.page, site)
     drop(other, path)
@@ -315,3 +322,57 @@ def test_a_board_leaves_and_comes_back(
         assert pin.request == frame.request
         png = board.picture(owner_of(tab), pin.id)
         assert np.array_equal(pixels_of(png), frame.pixels)
+
+
+RUN = """async ([board, kind]) => {
+  const said = [];
+  const speak = { notice: (one) => said.push(one), refused: (more) => said.push(...more) };
+  await createExport({ export: "/gradio_api/live/export" }, speak).run(board, [], kind);
+  return said;
+}"""
+CALL = "(given) => window.run(given)"
+
+
+def test_exports_are_saved_by_their_names_or_say_why_not(tab: Tab) -> None:
+    pinned(tab, ["a lake"])
+    (board,) = tab.site.services.moodboard.boards(owner_of(tab))
+    scripts = [(client.ASSETS / f"{name}.js").read_text() for name in ("saving", "exporting")]
+    tab.page.add_script_tag(content="\n".join([*scripts, f"window.run = {RUN}"]))
+    with tab.page.expect_download() as started:
+        said = tab.page.evaluate(CALL, [board.id, "sheet.pdf"])
+    assert started.value.suggested_filename == "Moodboard-1.pdf"
+    assert said == ["The contact sheet is being made…", "Saved."]
+    said = tab.page.evaluate(CALL, ["nowhere", "zip"])
+    assert said == ["The files are being packed…", UNCLEAR]
+    tab.errors[:] = [one for one in tab.errors if "422" not in one]
+
+
+def test_a_size_that_no_choice_makes_is_kept_until_another_is_chosen(
+    tab: Tab, site: Site, tmp_path: Path
+) -> None:
+    asked = validate.asked({"prompt": "a cup", "seed": 5, "width": 304, "height": 160}, POSTCARD)
+    frame = site.services.dispatcher.render(asked.request).result(10)
+    path = tmp_path / "odd.png"
+    path.write_bytes(site.services.exporter.export(frame).data)
+    drop(tab, path)
+    assert np.array_equal(shown(tab, "a cup"), frame.pixels)
+    # The widgets have said by then what was put into them, which changes nothing.
+    tab.page.get_by_label("Prompt", exact=True).click()
+    tab.page.keyboard.press("End")
+    tab.type("s")
+    tab.settle()
+    assert (tab.shown().width, tab.shown().height) == (304, 160)
+    tab.page.locator("#klein-aspect").get_by_text("4:3", exact=True).click()
+    tab.page.wait_for_function("document.querySelector('.klein-size').textContent === '256 × 192'")
+
+
+def test_what_is_different_here_is_said(tab: Tab, site: Site, tmp_path: Path) -> None:
+    asked = validate.asked({"prompt": "a cup", "seed": 5}, POSTCARD)
+    frame = site.services.dispatcher.render(asked.request).result(10)
+    other = replace(frame, request=replace(frame.request, model="klein-9b"))
+    path = tmp_path / "other.png"
+    path.write_bytes(site.services.exporter.export(other).data)
+    drop(tab, path)
+    alert = tab.page.locator("#klein-message-text[role='alert']")
+    expect(alert).to_contain_text("made with “klein-9b” and is drawn with postcard here")
+    assert np.array_equal(shown(tab, "a cup"), frame.pixels)
