@@ -52,6 +52,7 @@ PAGE = """
       <p>Press <kbd>Ctrl</kbd> <kbd>S</kbd> or <kbd>⌘</kbd> <kbd>S</kbd> while a picture is on
         screen, or “Pin” beside it.</p>
     </div>
+    <p class="klein-inspector-none">Choose a pin to see its words, colours and settings.</p>
     <aside class="klein-inspector" aria-label="The chosen pin" hidden>
       <button type="button" class="klein-inspector-picture" aria-label="Look at it large"><img
         alt=""></button>

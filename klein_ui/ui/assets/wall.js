@@ -168,10 +168,8 @@ function createWall(list, thumbnail, on) {
   // A page that scrolls would end the drag of a finger.
   list.addEventListener("touchmove", (event) => held?.lifted && event.preventDefault(), { passive: false });
   list.addEventListener("contextmenu", (event) => held && event.preventDefault());
-  list.addEventListener("dblclick", ({ target }) => {
-    const made = target.closest(".klein-kept");
-    if (made) on.open(pins.find(({ id }) => id === made.dataset.id));
-  });
+  // The first of the two presses marked it.
+  list.addEventListener("dblclick", () => act.Enter());
 
   function step(by) {
     const all = shown();
