@@ -1,11 +1,11 @@
 """A request from a file or link as this app can make it, and in words what is different here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from klein_ui import validate
-from klein_ui.contract import InvalidRequest, Reference, Request
+from klein_ui.contract import Blend, InvalidRequest, Reference, Request
 from klein_ui.provenance.entries import NO_CARD, Card
 from klein_ui.roles import typed
 from klein_ui.ui.services import Services
@@ -17,7 +17,6 @@ NO_LORA = "The LoRA “{name}” is not in the folder here; the picture is drawn
 NO_IMAGE = "Image {number} of it is not kept here any more; add it again for the same picture."
 TOO_MANY = "{title} looks at {most} images at once; the others are left out."
 NO_REGION = "The region of it is not kept here any more; paint it again for the same picture."
-BLENDED = "This is a blend of two prompts, of which only the first is opened."
 OTHERWISE = "Something of it is set in another way here, so the picture may differ."
 
 # What may be left to its default where the model here cannot do it.
@@ -52,7 +51,7 @@ def opened(request: Request, services: Services) -> Opened:
         "keep_background": request.keep_background,
     }
     if request.blend is not None:
-        notes.append(BLENDED)
+        fields["blend"] = _blend(request.blend, references)
     return _as_here(fields, request.model, request, notes, services)
 
 
@@ -82,10 +81,14 @@ def told(found: Opened, services: Services, card: Card = NO_CARD) -> dict[str, o
         "roles": found.fields.get("roles", True),
         "mask": asked.mask,
         "keep_background": asked.keep_background,
-        "blend": None,
+        "blend": asked.blend and _blend(asked.blend, asked.references),
         **asdict(card),
         "notes": list(found.notes),
     }
+
+
+def _blend(blend: Blend, references: Sequence[Reference]) -> dict[str, object]:
+    return {**asdict(blend), "prompt": typed(blend.prompt, references)}
 
 
 def _looked_at(request: Request, services: Services) -> tuple[list[Reference], str, list[str]]:

@@ -109,13 +109,23 @@ def test_what_is_different_here_is_said(client: TestClient) -> None:
     assert notes_of(client, replace(REQUEST, loras=(Lora("ink"),))) == [
         opened.NO_LORA.format(name="ink")
     ]
-    assert notes_of(client, replace(REQUEST, blend=Blend("a jug", 3, 0.5))) == [opened.BLENDED]
     missing = replace(REQUEST, references=(Reference(NEVER),), mask=NEVER)
     assert notes_of(client, missing) == [opened.NO_IMAGE.format(number=1), opened.NO_REGION]
     for odd in (replace(REQUEST, width=129), replace(REQUEST, steps=99_999)):
         (note,) = notes_of(client, odd)
         assert note.endswith(".")
     assert notes_of(client, replace(REQUEST, keep_background=True)) == [opened.OTHERWISE]
+
+
+def test_a_blend_comes_back_as_one(client: TestClient) -> None:
+    png = images.png(noise(1), {CHUNK: record_json(Record(blended()))})
+    (found,) = client.post(OPEN_PATH, content=png).json()["requests"]
+    assert found["notes"] == []
+    assert found["blend"] == {"prompt": "a jug", "seed": 3, "share": 0.25}
+
+
+def blended() -> Request:
+    return replace(REQUEST, blend=Blend("a jug", 3, 0.25))
 
 
 def test_references_come_back_with_what_was_typed(client: TestClient, services: Services) -> None:

@@ -25,6 +25,7 @@ function createDesk(root, config, wire, plus = {}) {
   let alarmed = -1;
   let typedAt = 0;
   let wanted = false;
+  let blend = null;
   let looked = -1;
   const waiting = [];
   const overtaken = [];
@@ -49,6 +50,8 @@ function createDesk(root, config, wire, plus = {}) {
     ask(performance.now()),
   );
   const prompt = createPrompt(root, config.promptChars, (text, at) => {
+    // It was between two prompts; this is a third.
+    blend = null;
     const paused = finished === newest && at - typedAt > PAUSE_MS;
     typedAt = at;
     if (!settings.isLocked() && paused) settings.reseed();
@@ -74,7 +77,7 @@ function createDesk(root, config, wire, plus = {}) {
       plus.emptied?.();
       return;
     }
-    const more = { ...loras.fields(), ...plus.fields?.(settings.values()) };
+    const more = { ...loras.fields(), ...plus.fields?.(settings.values()), ...(blend && { blend }) };
     const message = requestMessage(newest, text, settings.values(), more);
     message.model = config.row.model.name;
     asked.set(newest, { keyAt, message });
@@ -181,6 +184,7 @@ function createDesk(root, config, wire, plus = {}) {
   /** The prompt and settings of a kept picture, into their fields. */
   function fill(kept) {
     prompt.put(kept.prompt);
+    blend = kept.blend ?? null;
     chips.reflect(kept.prompt);
     loras.restore(kept.loras);
     settings.restore(kept);
