@@ -48,7 +48,8 @@ def stored(store: PictureStore, digest: str) -> Pixels:
 
 async def _answer(handler: Handler, services: Services, request: HTTPRequest) -> Response:
     """What `handler` says; whatever it raises as a sentence with its status."""
-    if request.method == "POST" and not socket.same_origin(request.headers):
+    # Whatever the method: Gradio lets any page read what it gets, and the cookie may come along.
+    if not socket.same_origin(request.headers):
         return _refusal(403, FOREIGN_PAGE)
     try:
         return await handler(services, request)
