@@ -34,6 +34,7 @@ FLOORS = {
     "pins": 1,
     "palette": 1,
     "clips": 1,
+    "branches": 1,
     "engine": 2,
     "moodboard": 2,
     "history": 2,

@@ -85,16 +85,20 @@ class Exporter:
         notes = self.gate.passed(frame.pixels)
         pixels = watermark.embed(frame.pixels) if self.watermark else frame.pixels
         record = record_of(frame, lineage)
-        data, unsigned = self._signed(encoded(pixels, kind, record), kind)
+        data, unsigned = self.signed(encoded(pixels, kind, record), kind.mime)
         name = file_name(card.title or frame.request.prompt, frame.request.seed, kind.value)
         entry = Entry(record, name, hashlib.sha256(data).hexdigest(), card)
         beside = None if kind is Format.PNG else sidecar(entry)
         return Exported(name, kind.mime, data, record, beside, notes + unsigned)
 
-    def _signed(self, data: bytes, kind: Format) -> tuple[bytes, tuple[str, ...]]:
+    def signed(self, data: bytes, mime: str) -> tuple[bytes, tuple[str, ...]]:
+        """`data` signed where that is set up, and else a sentence on why it is not.
+
+        Raises `SigningFailed` where it must be signed and cannot.
+        """
         try:
             if self.signer is not None:
-                return self.signer.signed(data, kind.mime), ()
+                return self.signer.signed(data, mime), ()
             if self.must_sign:
                 raise SigningFailed(self.why_unsigned or "Signing is demanded, but not set up.")
         except SigningFailed as error:

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from klein_ui.ui import (
     api,
     client,
+    clip_routes,
     edit,
     header,
     history_routes,
@@ -60,6 +61,7 @@ def routes(services: Services) -> list[BaseRoute]:
         *socket.routes(services),
         *pictures.routes(services),
         *lora_routes.routes(services),
+        *clip_routes.routes(services),
         *history_routes.routes(services),
     ]
 

@@ -1,0 +1,90 @@
+"""How a picture came to be, as a clip to save."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import quote
+
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from klein_ui import clips
+from klein_ui.branches import branch
+from klein_ui.clips import Kind
+from klein_ui.contract import InvalidPicture
+from klein_ui.provenance import moving
+from klein_ui.provenance.moving import Clip
+from klein_ui.ui import answers
+from klein_ui.ui.owners import owner_of
+from klein_ui.ui.services import Services
+
+CLIP_PATH = "/gradio_api/live/history/clip"
+MOST_BYTES = 4096
+UNREADABLE = "This is no request for a clip; reload the page, then save it again."
+NOBODY = "Nothing is kept of who has no cookie; let this page set one, then type on."
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The ends of a clip, by the ids of states; an empty `first` is where the branch begins."""
+
+    session: str
+    first: str
+    last: str
+    kind: Kind
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """The route to hand to `launch`, before those that take any id in its place."""
+    return [answers.route(CLIP_PATH, clip, services, "POST")]
+
+
+async def clip(services: Services, request: HTTPRequest) -> Response:
+    """`{"session", "from", "to", "as": "webp" or "gif"}` -> the clip, to be saved."""
+    owner = owner_of(request)
+    if not owner:
+        raise answers.Refused(403, NOBODY)
+    wanted = _wanted(await _body(request))
+    made = await asyncio.to_thread(_made, services, owner, wanted)
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
+        "Cache-Control": "no-store",
+    }
+    return Response(made.data, media_type=made.mime, headers=headers)
+
+
+def _made(services: Services, owner: str, wanted: Wanted) -> Clip:
+    history = services.history
+    way = branch(partial(history.state, owner), wanted.last, wanted.first, wanted.session)
+    pictures = []
+    # Chosen before they are read: of a thousand states most are never looked at.
+    for state in clips.chosen(way, moving.LIMITS.pictures):
+        try:
+            pictures.append(history.picture(owner, state.id))
+        except InvalidPicture:
+            if state is way[-1]:
+                raise
+    return moving.export(services.exporter, pictures, way[-1].request, wanted.kind)
+
+
+async def _body(request: HTTPRequest) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise answers.Refused(413, UNREADABLE)
+    return body
+
+
+def _wanted(body: bytes) -> Wanted:
+    try:
+        said = json.loads(body)
+        ends = [said.get(name, "") for name in ("session", "from", "to")]
+        kind = Kind(said.get("as", Kind.WEBP))
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise answers.Refused(422, UNREADABLE) from error
+    if not all(isinstance(end, str) for end in ends) or not ends[2]:
+        raise answers.Refused(422, UNREADABLE)
+    return Wanted(ends[0], ends[1], ends[2], kind)
