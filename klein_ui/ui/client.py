@@ -40,6 +40,7 @@ SCRIPTS = (
     "diff",
     "moments",
     "strip",
+    "playback",
     "timemachine",
     "main",
     "boot",

@@ -72,6 +72,7 @@ def told(state: State) -> dict[str, object]:
     asked = state.asked
     return {
         "id": state.id,
+        "session": state.session,
         "parent": state.parent,
         "at": state.at,
         "stage": state.stage.value,

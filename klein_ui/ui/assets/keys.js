@@ -24,6 +24,9 @@ const TIPS = {
 const MORE_TIPS = {
   earlier: "The moment before (Alt with ←)",
   later: "The moment after (Alt with →)",
+  play: "Play how it came to be, from the marked moment",
+  clip: "Save how this picture came to be as an animated WebP",
+  gif: "The same as a GIF, which plays everywhere",
   "edit-this": "Take this picture to the Edit tab as image 1",
   "use-result": "The result becomes image 1; Undo takes it back",
   small: "On: while you type the model sees the images small, which is faster. The full picture sees them whole.",

@@ -72,7 +72,7 @@ function start() {
   }
 
   function live(root) {
-    const times = createTimeMachine(root, where.history);
+    const times = createTimeMachine(root, where.history, config);
     const buttons = (desk) => ({ "edit-this": () => editThis(desk), ...times.buttons });
     const desk = createDesk(root, config, wire, { ...times.plus, buttons });
     times.join(desk);
