@@ -56,7 +56,7 @@ def test_the_live_loop_goes_on_and_what_comes_after_is_kept(
             header, _ = next_frame(page)
             while header["seq"] != seq or header["stage"] != "final":
                 header, _ = next_frame(page)
-            troubles.append(header.get("trouble", ""))
+            troubles.append(str(header.get("trouble", "")))
             own.history.flush()
 
         for prompt in first:
