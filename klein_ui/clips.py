@@ -6,9 +6,10 @@ it gets smaller until it fits into its bytes.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -23,6 +24,8 @@ PAPER = (24, 24, 27)
 """What lies around pictures of another shape."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
+
+Picture = TypeVar("Picture")
 
 
 class Kind(StrEnum):
@@ -48,11 +51,13 @@ def clip(
     *,
     frame_ms: int = 120,
     rest_ms: int = 1200,
+    mark: Callable[[Pixels], Pixels] | None = None,
 ) -> bytes:
     """The encoded `pictures`, JPEG, PNG or WebP, as a clip that repeats for ever.
 
     Each is shown for `frame_ms`, the last for `rest_ms`. The clip has the shape of the last
     picture; those of another are laid on dark paper. Only one is decoded at full size at a time.
+    `mark` is asked for each as it is shown, at its last size.
     Raises `ValueError` without pictures, or where even the smallest clip has too many bytes.
     """
     within = limits or Limits()
@@ -60,7 +65,8 @@ def clip(
     frames = _fitted(shown, within.side)
     durations = [frame_ms] * (len(frames) - 1) + [rest_ms]
     while True:
-        data = _encoded(frames, kind, durations)
+        marked = frames if mark is None else [Image.fromarray(mark(np.array(f))) for f in frames]
+        data = _encoded(marked, kind, durations)
         if len(data) <= within.max_bytes:
             return data
         size = tuple(max(1, round(side * SHRINK)) for side in frames[0].size)
@@ -94,9 +100,9 @@ def strip(pictures: Sequence[bytes], height: int = 256, gap: int = 8) -> Pixels:
     return np.array(sheet)
 
 
-def chosen(pictures: Sequence[bytes], most: int) -> list[bytes]:
-    """At most so many of `pictures`, evenly, the last among them, and the first where there is
-    room for two. Raises `ValueError` without pictures."""
+def chosen(pictures: Sequence[Picture], most: int) -> list[Picture]:
+    """At most so many of `pictures` or of their names, evenly, the last among them, and the first
+    where there is room for two. Raises `ValueError` without pictures."""
     if not pictures or most < 1:
         raise ValueError("a clip needs pictures")
     if len(pictures) <= most:

@@ -35,6 +35,7 @@ FLOORS = {
     "palette": 1,
     "clips": 1,
     "contact_sheet": 1,
+    "branches": 1,
     "engine": 2,
     "moodboard": 2,
     "history": 2,

@@ -99,7 +99,8 @@ async def json_of(request: HTTPRequest, max_bytes: int) -> dict[str, object]:
 
 async def _answer(handler: Handler, services: Services, request: HTTPRequest) -> Response:
     """What `handler` says; whatever it raises as a sentence with its status."""
-    if request.method not in ("GET", "HEAD") and not socket.same_origin(request.headers):
+    # Whatever the method: Gradio lets any page read what it gets, and the cookie may come along.
+    if not socket.same_origin(request.headers):
         return _refusal(403, FOREIGN_PAGE)
     try:
         return await handler(services, request)

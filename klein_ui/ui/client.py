@@ -45,6 +45,7 @@ SCRIPTS = (
     "diff",
     "moments",
     "strip",
+    "playback",
     "timemachine",
     "variations",
     "pincompare",

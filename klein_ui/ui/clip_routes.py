@@ -1,77 +1,90 @@
-"""Frames in a row leave as one file: a clip or a strip."""
+"""How a picture came to be, as a clip to save."""
 
 import asyncio
-from collections.abc import Sequence
+import json
+from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from klein_ui import clips, images, watermark
-from klein_ui.contract import Frame, InvalidRequest, Pixels
-from klein_ui.provenance.names import file_name
+from klein_ui import clips
+from klein_ui.branches import branch
+from klein_ui.clips import Kind
+from klein_ui.contract import InvalidPicture
+from klein_ui.provenance import moving
+from klein_ui.provenance.moving import Clip
 from klein_ui.ui import answers
+from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
 
-CLIP_PATH = "/gradio_api/live/clip"
-STRIP = "strip"
-LEAST, MOST = 2, 48
-MAX_BODY_BYTES = 16_384
-MAX_NAME_CHARS = 5_000
+CLIP_PATH = "/gradio_api/live/history/clip"
+MOST_BYTES = 4096
+UNREADABLE = "This is no request for a clip; reload the page, then save it again."
+NOBODY = "Nothing is kept of who has no cookie; let this page set one, then type on."
 
-NO_FRAMES = f"A clip needs {LEAST} to {MOST} pictures."
-NO_KIND = "A clip is webp or gif, or a strip."
-TOO_LARGE = "The clip would be too large; give it fewer pictures."
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The ends of a clip, by the ids of states; an empty `first` is where the branch begins."""
+
+    session: str
+    first: str
+    last: str
+    kind: Kind
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
+    """The route to hand to `launch`, before those that take any id in its place."""
     return [answers.route(CLIP_PATH, clip, services, "POST")]
 
 
 async def clip(services: Services, request: HTTPRequest) -> Response:
-    """`{"frames": [names], "as": "webp" | "gif" | "strip", "name"}` becomes one file.
-
-    What is no longer in memory is made again. The safety check sees each frame, and a watermark is
-    put into each; the file holds no request, since it has many.
-    """
-    names, kind, title = _asked(await answers.json_of(request, MAX_BODY_BYTES))
-    frames = [await answers.frame_of(services, name) for name in names]
-    data = await asyncio.to_thread(_made, frames, kind, services)
-    suffix = "png" if kind == STRIP else kind
-    named = file_name(title or frames[0].request.prompt, frames[0].request.seed, suffix)
+    """`{"session", "from", "to", "as": "webp" or "gif"}` -> the clip, to be saved."""
+    owner = owner_of(request)
+    if not owner:
+        raise answers.Refused(403, NOBODY)
+    wanted = _wanted(await _body(request))
+    made = await asyncio.to_thread(_made, services, owner, wanted)
     headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(named)}",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
         "Cache-Control": "no-store",
     }
-    return Response(data, media_type=f"image/{suffix}", headers=headers)
+    return Response(made.data, media_type=made.mime, headers=headers)
 
 
-def _asked(fields: dict[str, object]) -> tuple[list[str], str, str]:
-    names, kind, title = fields.get("frames"), fields.get("as"), fields.get("name", "")
-    if not isinstance(names, list) or not LEAST <= len(names) <= MOST:
-        raise InvalidRequest("frames", NO_FRAMES)
-    if kind not in (*clips.Kind, STRIP):
-        raise InvalidRequest("as", NO_KIND)
-    return [str(name) for name in names], str(kind), str(title)[:MAX_NAME_CHARS]
+def _made(services: Services, owner: str, wanted: Wanted) -> Clip:
+    history = services.history
+    way = branch(partial(history.state, owner), wanted.last, wanted.first, wanted.session)
+    pictures = []
+    # Chosen before they are read: of a thousand states most are never looked at.
+    for state in clips.chosen(way, moving.LIMITS.pictures):
+        try:
+            pictures.append(history.picture(owner, state.id))
+        except InvalidPicture:
+            if state is way[-1]:
+                raise
+    return moving.export(services.exporter, pictures, way[-1].request, wanted.kind)
 
 
-def _made(frames: Sequence[Frame], kind: str, services: Services) -> bytes:
-    """The file. Raises `HeldBack` for what the safety check keeps."""
-    leaving = services.exporter
-    for frame in frames:
-        leaving.gate.passed(frame.pixels)
-    encoded = [images.jpeg(frame.pixels, images.FINE_QUALITY) for frame in frames]
-    if kind == STRIP:
-        return images.png(_marked(clips.strip(encoded), services), {})
-    if leaving.watermark:
-        encoded = [images.png(watermark.embed(frame.pixels), {}) for frame in frames]
+async def _body(request: HTTPRequest) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise answers.Refused(413, UNREADABLE)
+    return body
+
+
+def _wanted(body: bytes) -> Wanted:
     try:
-        return clips.clip(encoded, clips.Kind(kind))
-    except ValueError as error:
-        raise InvalidRequest("frames", TOO_LARGE) from error
-
-
-def _marked(pixels: Pixels, services: Services) -> Pixels:
-    return watermark.embed(pixels) if services.exporter.watermark else pixels
+        said = json.loads(body)
+        ends = [said.get(name, "") for name in ("session", "from", "to")]
+        kind = Kind(said.get("as", Kind.WEBP))
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise answers.Refused(422, UNREADABLE) from error
+    if not all(isinstance(end, str) for end in ends) or not ends[2]:
+        raise answers.Refused(422, UNREADABLE)
+    return Wanted(ends[0], ends[1], ends[2], kind)

@@ -70,6 +70,7 @@ def told(state: State) -> dict[str, object]:
     """A state as the page knows it: what was typed, and the settings of the moment."""
     return {
         "id": state.id,
+        "session": state.session,
         "parent": state.parent,
         "at": state.at,
         "stage": state.stage.value,

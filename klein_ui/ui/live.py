@@ -15,7 +15,13 @@ STRIP = """
     aria-orientation="horizontal" tabindex="0"></div>
   <button type="button" class="klein-later" aria-label="The moment after"
     aria-keyshortcuts="Alt+ArrowRight" disabled>›</button>
-  <p class="klein-caption">Every moment of your typing will be kept here.</p>
+  <div class="klein-times">
+    <p class="klein-caption">Every moment of your typing will be kept here.</p>
+    <button type="button" class="klein-play" aria-label="Play the moments" aria-pressed="false"
+      disabled>▶</button>
+    <button type="button" class="klein-clip" disabled>Save clip</button>
+    <button type="button" class="klein-gif" aria-label="Save clip as GIF" disabled>GIF</button>
+  </div>
 </section>
 """
 PLACEHOLDER = "A quiet lake at dawn, mountains, watercolour"

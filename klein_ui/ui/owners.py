@@ -56,5 +56,14 @@ class Named:
 
 
 def _cookie(value: str, scope: Scope) -> str:
-    secure = "; Secure" if scope["scheme"] == "https" else ""
-    return f"{COOKIE}={value}; Max-Age={MAX_AGE_S}; Path=/; HttpOnly; SameSite=Lax{secure}"
+    # In a frame of another site, as on Spaces, a browser sends back no Lax cookie. What is
+    # partitioned is another one under each outer site, so none of them borrows the app's own.
+    where = "SameSite=None; Secure; Partitioned" if _is_https(scope) else "SameSite=Lax"
+    return f"{COOKIE}={value}; Max-Age={MAX_AGE_S}; Path=/; HttpOnly; {where}"
+
+
+def _is_https(scope: Scope) -> bool:
+    """Whether the browser speaks TLS, to us or to a proxy: the first of `X-Forwarded-Proto` counts,
+    as for Gradio's own addresses. Who forges it spoils a cookie of their own."""
+    forwarded = HTTPConnection(scope).headers.get("x-forwarded-proto", "")
+    return scope["scheme"] == "https" or forwarded.partition(",")[0].strip() == "https"

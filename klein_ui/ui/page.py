@@ -28,6 +28,7 @@ from klein_ui.ui import (
     refit,
     saving,
     socket,
+    walk_routes,
 )
 from klein_ui.ui.services import Services
 from klein_ui.ui.theme import KleinTheme
@@ -74,10 +75,11 @@ def routes(services: Services) -> list[BaseRoute]:
         *open_routes.routes(services),
         *pictures.routes(services),
         *lora_routes.routes(services),
+        *clip_routes.routes(services),
         *history_routes.routes(services),
         *board_routes.routes(services),
         *pin_routes.routes(services),
-        *clip_routes.routes(services),
+        *walk_routes.routes(services),
     ]
 
 

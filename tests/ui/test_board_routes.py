@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from klein_ui import provenance
 from klein_ui.contract import Frame
 from klein_ui.moodboard import NO_BOARD, NO_PIN
-from klein_ui.ui import board_routes, clip_routes, pictures, pin_routes, socket
+from klein_ui.ui import board_routes, pictures, pin_routes, socket, walk_routes
 from klein_ui.ui.answers import FOREIGN_PAGE, NOBODY, NOT_JSON, TOO_LONG
 from klein_ui.ui.board_routes import BOARDS_PATH
 from klein_ui.ui.owners import COOKIE
@@ -26,7 +26,7 @@ Fields = dict[str, Any]
 
 
 def client_of(services: Services, cookie: str = ME) -> TestClient:
-    parts = (socket, pictures, board_routes, pin_routes, clip_routes)
+    parts = (socket, pictures, board_routes, pin_routes, walk_routes)
     routes = [route for part in parts for route in part.routes(services)]
     return TestClient(Starlette(routes=routes), cookies={COOKIE: cookie} if cookie else {})
 
@@ -264,7 +264,7 @@ def test_all_pins_of_a_board_are_listed_at_once(client: TestClient, services: Se
 
 def test_a_walk_leaves_as_one_file(client: TestClient, services: Services) -> None:
     names = [services.shelf.put(made(services, prompt)) for prompt in ("one", "two", "three")]
-    path = clip_routes.CLIP_PATH
+    path = walk_routes.WALK_PATH
     for kind, form in (("webp", "WEBP"), ("gif", "GIF"), ("strip", "PNG")):
         reply = client.post(path, json={"frames": names, "as": kind, "name": "one to three"})
         assert reply.status_code == 200, reply.text
@@ -284,13 +284,13 @@ def test_a_walk_leaves_as_one_file(client: TestClient, services: Services) -> No
     ],
 )
 def test_a_walk_that_makes_no_sense_is_refused(client: TestClient, fields: Fields) -> None:
-    reply = client.post(clip_routes.CLIP_PATH, json={"as": "gif", **fields})
+    reply = client.post(walk_routes.WALK_PATH, json={"as": "gif", **fields})
     assert reply.status_code == 422
-    assert reply.json()["sentence"] in (clip_routes.NO_FRAMES, clip_routes.NO_KIND)
+    assert reply.json()["sentence"] in (walk_routes.NO_FRAMES, walk_routes.NO_KIND)
 
 
 def test_a_walk_of_frames_that_are_gone_says_so(client: TestClient) -> None:
-    reply = client.post(clip_routes.CLIP_PATH, json={"frames": ["x", "y"], "as": "gif"})
+    reply = client.post(walk_routes.WALK_PATH, json={"frames": ["x", "y"], "as": "gif"})
     assert (reply.status_code, reply.json()) == (404, {"sentence": socket.GONE})
 
 

@@ -39,7 +39,24 @@ def test_the_page_brings_a_cookie_that_no_script_reads_and_no_other_site_sends()
     assert header.startswith(f"{COOKIE}=")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(header.split("; "))
     assert "Secure" not in header
-    assert "; Secure" in served("https://testserver").get("/").headers["set-cookie"]
+
+
+FRAMED = {"SameSite=None", "Secure", "Partitioned"}
+
+
+@pytest.mark.parametrize("forwarded", ["", "https", "https, http"])
+def test_over_tls_a_page_in_the_frame_of_another_site_has_its_cookie(forwarded: str) -> None:
+    client = served("http://testserver" if forwarded else "https://testserver")
+    headers = {"X-Forwarded-Proto": forwarded} if forwarded else {}
+    header = client.get("/", headers=headers).headers["set-cookie"]
+    assert FRAMED | {"HttpOnly", "Path=/"} <= set(header.split("; "))
+
+
+@pytest.mark.parametrize("forwarded", ["http", "http, https", "httpsx"])
+def test_without_tls_there_is_no_cookie_that_a_browser_would_refuse(forwarded: str) -> None:
+    header = served().get("/", headers={"X-Forwarded-Proto": forwarded}).headers["set-cookie"]
+    assert "SameSite=Lax" in header.split("; ")
+    assert not FRAMED & set(header.split("; "))
 
 
 def test_a_browser_keeps_its_name_and_only_a_page_gives_one() -> None:

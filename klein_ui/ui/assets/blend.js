@@ -114,7 +114,7 @@ function createBlend(dialog, where, config, pictureOf, pin) {
       const names = await frames(count);
       say("Putting the walk together…");
       const body = JSON.stringify({ frames: names, as: kind, name: `${pair[0].prompt} to ${pair[1].prompt}` });
-      await save(await asked(where.clip, { method: "POST", body, signal: walk.signal }));
+      await save(await asked(where.walk, { method: "POST", body, signal: walk.signal }));
       say("The walk is saved.");
     } catch (error) {
       say(walk?.signal.aborted ? "The walk was stopped." : error.message);

@@ -80,7 +80,7 @@ function start() {
   }
 
   function live(root) {
-    const times = createTimeMachine(root, where.history);
+    const times = createTimeMachine(root, where.history, config);
     const tiles = createVariations(root, where);
     const buttons = (desk) => ({ pin: () => pin(desk), "edit-this": () => editThis(desk), variations: tiles.toggle, ...times.buttons });
     const desk = createDesk(root, config, wire, { ...times.plus, ...tiles.plus, buttons });

@@ -125,6 +125,13 @@ function createStrip(list, on) {
       if (current >= 0) current += parts.length;
       list.scrollLeft = left + parts.length * width();
     },
+    /** Take the oldest ones away; what is in sight stays there. */
+    shorten(count) {
+      const left = list.scrollLeft;
+      for (const part of items.splice(0, count)) part.remove();
+      current = current < count ? -1 : current - count;
+      list.scrollLeft = left - count * width();
+    },
     picture(index, source) {
       if (items[index]) items[index].firstChild.src = source;
     },

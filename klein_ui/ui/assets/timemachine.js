@@ -2,15 +2,17 @@
 
 const SESSION = "klein-session";
 const MOST_SHOWN = 1_000;
+const SURPLUS = 100;
 const THUMBNAIL_PX = 112;
 
 /** `url` is where the states are. Nothing that is done here asks for a picture to be made. */
-function createTimeMachine(root, url) {
+function createTimeMachine(root, url, config) {
   const find = (part) => root.querySelector(`.klein-${part}`);
   const caption = find("caption");
   const moments = createMoments((id, stage) => `${url}/${id}/picture.jpg?stage=${stage}`);
   const strip = createStrip(find("moments"), { look: scrub, stop, type, start: older });
   const thumbnails = createThumbnails((id, source) => strip.picture(indexOf(id), source));
+  const playback = createPlayback(find("play"), look, stop);
   const session = sessionName();
   const undone = [];
   const ids = new Map();
@@ -38,17 +40,33 @@ function createTimeMachine(root, url) {
     strip.mark(current ? indexOf(current.id) : -1);
     find("earlier").disabled = !(current ? parentOf(current) : states.at(-1));
     find("later").disabled = !(undone.length || childOf(current));
+    for (const part of ["play", "clip", "gif"]) find(part).disabled = states.length === 0;
   }
 
   function say(state) {
     caption.replaceChildren(...marked(parts(state)));
     caption.title = title(state);
+    // What is typed from there, and its PNG, are the current model's business.
+    if (isOther(state)) caption.append(` · Made with ${state.model}.`);
+  }
+
+  const isOther = ({ model }) => model !== undefined && model !== config.row.model.name;
+
+  /** The moments of this page's session, or all where it has none yet. */
+  function played() {
+    const own = states.filter((state) => state.session === session);
+    return own.length ? own : states;
+  }
+
+  function save(kind) {
+    const last = current ?? states.at(-1);
+    if (last) saveClip(url, last.session, last, kind, desk.speaker);
   }
 
   /** A picture of the desk arrived that is kept as a state: a new one, or better of one there is. */
   function arrived(header, bytes, message) {
     if (!header.state || !message) return;
-    const state = { ...message, ...header.state, stage: header.stage, frame: header.frame };
+    const state = { session, ...message, ...header.state, stage: header.stage, frame: header.frame };
     const isOn = branch === null || header.seq > branch.seq;
     moments.put(state.id, state.stage, bytes, header.mime);
     if (ids.has(state.id)) Object.assign(states[indexOf(state.id)], state);
@@ -66,9 +84,19 @@ function createTimeMachine(root, url) {
     ids.set(state.id, states.length);
     states.push(state);
     strip.append(state.id, "", title(state), follows);
+    if (states.length >= MOST_SHOWN + SURPLUS) shorten();
+  }
+
+  /** The server keeps no more either; a page that is typed on for days must not grow. */
+  function shorten() {
+    for (const { id } of states.splice(0, SURPLUS)) ids.delete(id);
+    states.forEach(({ id }, index) => ids.set(id, index));
+    strip.shorten(SURPLUS);
+    hasOlder = false;
   }
 
   function scrub(index) {
+    playback.stop();
     undone.length = 0;
     look(states[index]);
   }
@@ -125,6 +153,7 @@ function createTimeMachine(root, url) {
 
   function travel(way) {
     if (find(way < 0 ? "earlier" : "later").disabled) return;
+    playback.stop();
     let to;
     if (way < 0) {
       to = current ? parentOf(current) : states.at(-1);
@@ -168,11 +197,18 @@ function createTimeMachine(root, url) {
   return {
     join,
     travel,
-    buttons: { earlier: () => travel(-1), later: () => travel(1) },
+    buttons: {
+      earlier: () => travel(-1),
+      later: () => travel(1),
+      play: () => playback.toggle(played(), current),
+      clip: () => save("webp"),
+      gif: () => save("gif"),
+    },
     plus: {
       arrived,
       /** Somebody goes on: what is still on its way to be looked at stays away. */
       asking() {
+        playback.stop();
         looks += 1;
         unfilled = false;
       },

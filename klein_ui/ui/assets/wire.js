@@ -46,7 +46,7 @@ function addresses() {
     history: `${api.href}/history`,
     boards: `${api.href}/boards`,
     pins: `${api.href}/pins`,
-    clip: `${api.href}/clip`,
+    walk: `${api.href}/walk`,
     picture: (digest, query) => `${api.href}/pictures/${digest}.jpg?${new URLSearchParams(query)}`,
   };
 }

@@ -282,3 +282,57 @@ def test_it_stands_out_and_fits(open_tab: Callable[..., Tab], own: Site) -> None
     assert size is not None
     width = tab.page.evaluate("document.documentElement.scrollWidth")
     assert width <= size["width"]
+
+
+def test_playing_shows_every_state_and_renders_none(
+    open_tab: Callable[..., Tab], own: Site
+) -> None:
+    tab = open_tab(at=own)
+    typed(tab, "sun", " moon", " sea")
+    tab.page.evaluate(
+        f"""() => {{
+          window.seen = [];
+          const canvas = document.querySelector("{CANVAS}");
+          const note = () => window.seen.push(canvas.getAttribute("aria-label"));
+          new MutationObserver(note).observe(canvas, {{ attributeFilter: ["aria-label"] }});
+        }}"""
+    )
+    before = own.engine.counts.renders
+    count = tab.page.locator(MOMENTS).count()
+    tab.page.get_by_role("button", name="Play the moments").click()
+    expect(tab.page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "true")
+    expect(tab.page.get_by_role("button", name="Play the moments")).to_be_visible(timeout=15_000)
+    seen = tab.page.evaluate("window.seen")
+    assert list(dict.fromkeys(seen)) == list(
+        dict.fromkeys(f"Picture: {state['prompt']}" for state in states(tab))
+    )
+    shows(tab, "sun moon sea")
+    assert tab.page.locator(MOMENTS).count() == count
+    assert own.engine.counts.renders == before
+
+
+def test_a_letter_stops_the_playing(open_tab: Callable[..., Tab], own: Site) -> None:
+    tab = open_tab(at=own)
+    typed(tab, "sun", " moon", " sea")
+    tab.page.get_by_role("button", name="Play the moments").click()
+    expect(tab.page.get_by_role("button", name="Pause")).to_be_visible()
+    tab.type("x")
+    expect(tab.page.get_by_role("button", name="Play the moments")).to_be_visible()
+    tab.settle()
+    assert tab.text().endswith("x")
+    shows(tab, tab.text())
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("Save clip", "webp"), ("Save clip as GIF", "gif")])
+def test_how_it_came_to_be_is_saved(
+    open_tab: Callable[..., Tab], own: Site, name: str, suffix: str
+) -> None:
+    tab = open_tab(at=own)
+    for word in ("sun", " moon"):
+        tab.page.keyboard.insert_text(word)
+        tab.settle()
+    with tab.page.expect_download() as saving:
+        tab.page.get_by_role("button", name=name, exact=True).click()
+    assert saving.value.suggested_filename == f"sun-moon-0.{suffix}"
+    with Image.open(Path(saving.value.path())) as clip:
+        assert (clip.format, getattr(clip, "n_frames", 1)) == (suffix.upper(), 2)

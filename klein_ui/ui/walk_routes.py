@@ -1,0 +1,71 @@
+"""The way between two pins leaves as one file: a clip or a strip."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import quote
+
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from klein_ui import clips, images, watermark
+from klein_ui.contract import Frame, InvalidRequest
+from klein_ui.provenance import moving
+from klein_ui.provenance.moving import Clip
+from klein_ui.provenance.names import file_name
+from klein_ui.ui import answers
+from klein_ui.ui.services import Services
+
+WALK_PATH = "/gradio_api/live/walk"
+STRIP = "strip"
+LEAST, MOST = 2, 48
+MAX_BODY_BYTES = 16_384
+MAX_NAME_CHARS = 5_000
+
+NO_FRAMES = f"A walk needs {LEAST} to {MOST} pictures."
+NO_KIND = "A walk is a clip, webp or gif, or a strip."
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
+    return [answers.route(WALK_PATH, walk, services, "POST")]
+
+
+async def walk(services: Services, request: HTTPRequest) -> Response:
+    """`{"frames": [names], "as": "webp" | "gif" | "strip", "name"}` becomes one file.
+
+    What is no longer in memory is made again. The file holds no request, since it is of many.
+    """
+    names, kind, title = _asked(await answers.json_of(request, MAX_BODY_BYTES))
+    frames = [await answers.frame_of(services, name) for name in names]
+    made = await asyncio.to_thread(_made, services, frames, kind, title)
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
+        "Cache-Control": "no-store",
+    }
+    return Response(made.data, media_type=made.mime, headers=headers)
+
+
+def _asked(fields: dict[str, object]) -> tuple[list[str], str, str]:
+    names, kind, title = fields.get("frames"), fields.get("as"), fields.get("name", "")
+    if not isinstance(names, list) or not LEAST <= len(names) <= MOST:
+        raise InvalidRequest("frames", NO_FRAMES)
+    if kind not in (*clips.Kind, STRIP):
+        raise InvalidRequest("as", NO_KIND)
+    return [str(name) for name in names], str(kind), str(title)[:MAX_NAME_CHARS]
+
+
+def _made(services: Services, frames: Sequence[Frame], kind: str, title: str) -> Clip:
+    """The file, checked, marked and signed as all that leaves. Raises as the exporter does."""
+    pictures = [images.jpeg(frame.pixels, images.FINE_QUALITY) for frame in frames]
+    called = replace(frames[-1].request, prompt=title or frames[-1].request.prompt)
+    if kind != STRIP:
+        return moving.export(services.exporter, pictures, called, clips.Kind(kind))
+    exporter = services.exporter
+    for frame in frames:
+        exporter.gate.passed(frame.pixels)
+    pixels = clips.strip(pictures)
+    marked = watermark.embed(pixels) if exporter.watermark else pixels
+    data, notes = exporter.signed(images.png(marked, {}), "image/png")
+    return Clip(file_name(called.prompt, called.seed, "png"), "image/png", data, notes)
