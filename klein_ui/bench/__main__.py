@@ -4,7 +4,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from klein_ui.bench import batch, engine, keystrokes, lossy, screenshots, scrub, strength
+from klein_ui.bench import (
+    batch,
+    engine,
+    keystrokes,
+    load,
+    lossy,
+    screenshots,
+    scrub,
+    soak,
+    strength,
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,6 +27,8 @@ def main(argv: Sequence[str]) -> int:
     lossy.add_to(commands)
     batch.add_to(commands)
     scrub.add_to(commands)
+    load.add_to(commands)
+    soak.add_to(commands)
     screenshots.add_to(commands)
     chosen = parser.parse_args(argv)
     return int(chosen.run(chosen))

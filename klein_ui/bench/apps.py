@@ -27,10 +27,11 @@ class AppError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunningApp:
-    """An app that serves at `url`."""
+    """An app that serves at `url`, as the process `pid`."""
 
     url: str
     pipe: Connection
+    pid: int
 
     def take(self) -> Record:
         """What its server did since the last call."""
@@ -50,7 +51,7 @@ def running(app: str, spec: EngineSpec) -> Iterator[RunningApp]:
         process.start()
         theirs.close()
         try:
-            yield RunningApp(_url(ours, printed), ours)
+            yield RunningApp(_url(ours, printed), ours, process.pid or 0)
         finally:
             ours.close()
             process.join(STOP_TIMEOUT_S)
