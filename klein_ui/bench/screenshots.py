@@ -45,7 +45,16 @@ EDIT_SHOTS = (
     Shot("edit-dark.png", 1440, 960, "dark"),
     Shot("edit-phone.png", 390, 844, "light"),
 )
+BOARD_SHOTS = (
+    Shot("board-light.png", 1440, 900, "light"),
+    Shot("board-dark.png", 1440, 900, "dark"),
+    Shot("board-phone.png", 390, 844, "light"),
+)
+ASPECTS = ("3:2", "1:1", "3:4", "16:9", "4:3", "1:1", "2:3", "3:2", "2:1", "4:3", "1:1", "16:9")
+TILES = Shot("variations.png", 1440, 900, "light")
 EDITED = ("a house by the mountains", "a boat at sunset, sea", "city at night, neon")
+PIN_PICTURES = """() => [...document.querySelectorAll(".klein-kept img")].every((image) =>
+  image.getBoundingClientRect().top > innerHeight || image.naturalWidth)"""
 INSTRUCTION = "make it night"
 ANIMATION = Shot("live.webp", 1280, 800, "light")
 
@@ -74,6 +83,10 @@ def run(chosen: argparse.Namespace) -> int:
             with opened(browser, url, shot) as page:
                 edit(page, images)
                 page.screenshot(path=chosen.folder / shot.name)
+        with opened(browser, url, TILES) as page:
+            vary(page)
+            page.screenshot(path=chosen.folder / TILES.name)
+        board_shots(browser, url, chosen.folder)
         with opened(browser, url, ANIMATION) as page:
             save_animation(list(typing_frames(page)), chosen.folder / ANIMATION.name)
     poster.save(chosen.folder / "sheet.webp")
@@ -145,6 +158,45 @@ def edit(page: Page, images: list[FilePayload]) -> None:
     page.keyboard.type(INSTRUCTION, delay=60)
     await_picture(page, final=True, desk="klein-edit")
     page.get_by_role("button", name="Before / after").click()
+
+
+def vary(page: Page) -> None:
+    """Four seeds of one prompt beside each other."""
+    type_letters(page, PROMPT)
+    page.get_by_role("button", name="Variations").click()
+    page.wait_for_function(
+        """() => [...document.querySelectorAll(".klein-tile-picture")].every(
+          (tile) => tile.dataset.stage === "final")""",
+        timeout=LONG_MS,
+    )
+
+
+def board_shots(browser: Browser, url: str, folder: Path) -> None:
+    """A board of one browser, seen in several windows."""
+    with opened(browser, url, BOARD_SHOTS[0]) as page:
+        for prompt, aspect in zip(poster.PROMPTS, ASPECTS, strict=True):
+            pin(page, prompt, aspect)
+        for shot in BOARD_SHOTS:
+            page.set_viewport_size({"width": shot.width_px, "height": shot.height_px})
+            page.emulate_media(color_scheme="dark" if shot.scheme == "dark" else "light")
+            page.reload()
+            page.get_by_role("tab", name="Moodboard").first.click(timeout=LONG_MS)
+            pins = page.locator(".klein-kept")
+            pins.nth(len(poster.PROMPTS) - 1).wait_for(timeout=LONG_MS)
+            if shot.width_px > shot.height_px:
+                pins.nth(1).click()
+                page.locator(".klein-palette button").first.wait_for()
+            page.wait_for_function(PIN_PICTURES, timeout=LONG_MS)
+            page.screenshot(path=folder / shot.name)
+
+
+def pin(page: Page, prompt: str, aspect: str) -> None:
+    """Draw `prompt` in `aspect` and keep it."""
+    page.locator("#klein-aspect label").filter(has_text=aspect).first.click()
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
+    await_picture(page, final=True)
+    with page.expect_response("**/live/pins"):
+        page.get_by_role("button", name="Pin", exact=True).first.click()
 
 
 def typing_frames(page: Page) -> Iterator[Image.Image]:

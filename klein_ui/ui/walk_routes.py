@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from starlette.requests import Request as HTTPRequest
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from klein_ui import clips, images, watermark
-from klein_ui.contract import Frame, InvalidRequest
+from klein_ui.contract import Frame, InvalidRequest, Request
 from klein_ui.provenance import moving
 from klein_ui.provenance.moving import Clip
 from klein_ui.provenance.names import file_name
@@ -38,8 +38,14 @@ async def walk(services: Services, request: HTTPRequest) -> Response:
     What is no longer in memory is made again. The file holds no request, since it is of many.
     """
     names, kind, title = _asked(await answers.json_of(request, MAX_BODY_BYTES))
-    frames = [await answers.frame_of(services, name) for name in names]
-    made = await asyncio.to_thread(_made, services, frames, kind, title)
+    pictures = dict[str, Picture]()
+    for name in dict.fromkeys(names):
+        if await request.is_disconnected():
+            raise answers.Refused(400, answers.CUT_OFF)
+        frame = await answers.frame_of(services, name)
+        # One frame at a time: what waits are JPEGs.
+        pictures[name] = await asyncio.to_thread(_checked, services, frame)
+    made = await asyncio.to_thread(_made, services, [pictures[name] for name in names], kind, title)
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
         "Cache-Control": "no-store",
@@ -56,16 +62,29 @@ def _asked(fields: dict[str, object]) -> tuple[list[str], str, str]:
     return [str(name) for name in names], str(kind), str(title)[:MAX_NAME_CHARS]
 
 
-def _made(services: Services, frames: Sequence[Frame], kind: str, title: str) -> Clip:
-    """The file, checked, marked and signed as all that leaves. Raises as the exporter does."""
-    pictures = [images.jpeg(frame.pixels, images.FINE_QUALITY) for frame in frames]
-    called = replace(frames[-1].request, prompt=title or frames[-1].request.prompt)
-    if kind != STRIP:
-        return moving.export(services.exporter, pictures, called, clips.Kind(kind))
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A frame that may leave, as a JPEG, and the request that made it."""
+
+    request: Request
+    jpeg: bytes
+
+
+def _checked(services: Services, frame: Frame) -> Picture:
+    """`frame` as it may leave. Raises `HeldBack` where the safety check keeps it."""
+    services.exporter.gate.passed(frame.pixels)
+    return Picture(frame.request, images.jpeg(frame.pixels, images.FINE_QUALITY))
+
+
+def _made(services: Services, pictures: Sequence[Picture], kind: str, title: str) -> Clip:
+    """The file, marked and signed as all that leaves. Raises as the exporter does."""
+    last = pictures[-1].request
+    called = replace(last, prompt=title or last.prompt)
+    encoded = [picture.jpeg for picture in pictures]
     exporter = services.exporter
-    for frame in frames:
-        exporter.gate.passed(frame.pixels)
-    pixels = clips.strip(pictures)
+    if kind != STRIP:
+        return moving.export(exporter, encoded, called, clips.Kind(kind))
+    pixels = clips.strip(encoded)
     marked = watermark.embed(pixels) if exporter.watermark else pixels
     data, notes = exporter.signed(images.png(marked, {}), "image/png")
     return Clip(file_name(called.prompt, called.seed, "png"), "image/png", data, notes)

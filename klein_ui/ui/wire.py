@@ -2,7 +2,8 @@
 
 Up, JSON text: `{"type": "request", "seq", "prompt", "seed", "width", "height", "draft", "steps"}`,
 with `guidance_scale` where the weights take one, and with what the Edit tab adds (`references`,
-`roles`, `small_references`, `mask`, `keep_background`), with `loras`, and with `model`, the one
+`roles`, `small_references`, `mask`, `keep_background`), with `loras`, with `blend`
+(`{"prompt", "seed", "share"}`) where the picture lies between two, and with `model`, the one
 whose limits the page knows: where it is another one now, the answer is a `hello`, and the page
 asks again;
 `{"type": "clear", "seq"}` when the prompt was emptied and no picture is wanted;

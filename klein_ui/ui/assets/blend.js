@@ -39,13 +39,19 @@ function createBlend(dialog, where, config, pictureOf, pin) {
         if (header.stage === "final" && waiting?.seq === header.seq) waiting.tell(header.frame);
       },
       message(message) {
+        // The model is another one now; the first hello opens the connection.
+        if (message.type === "hello" && pair.length && message.model.name !== pair[0].model) refused(OTHER_MODEL);
         if (message.type !== "error" || (message.seq !== seq && message.seq !== waiting?.seq)) return;
-        line.textContent = message.sentence;
-        waiting?.fail(new Error(message.sentence));
+        refused(message.sentence);
       },
       lost: (isLost) => isLost && say(NO_WAY),
       slow: (isSlow) => isSlow && say(NO_WAY),
     });
+  }
+
+  function refused(sentence) {
+    say(sentence);
+    waiting?.fail(new Error(sentence));
   }
 
   function say(sentence) {

@@ -87,7 +87,7 @@ function start() {
     times.join(desk);
     tiles.join(desk);
     livingIs(desk);
-    return Object.assign(desk, { travel: times.travel, pick: tiles.pick });
+    return Object.assign(desk, { travel: times.travel, pick: tiles.pick, rest: tiles.rest });
   }
 
   function edit(root) {
@@ -198,6 +198,7 @@ function start() {
   const query = takeQuery();
   if (query) living.then(() => importing.link(query));
   onTabs(() => {
+    desks.klein?.rest();
     inFront()?.resume();
     board?.refresh();
   });

@@ -19,11 +19,16 @@ function createVariations(root, where) {
 
   function other(canvas, place) {
     const stage = createStage(canvas, () => {});
+    const seeds = new Map();
     let seq = 0;
     const link = createLink(where.socket, {
       frame(header, picture) {
-        canvas.dataset.seed = seedOf(place);
-        stage.show(header, picture).catch(() => {});
+        const seed = seeds.get(header.seq);
+        // What a press goes on with is what is seen.
+        stage.show(header, picture).then(() => {
+          if (canvas.dataset.seq === String(header.seq)) name(place, seed);
+        }, () => {});
+        for (const old of seeds.keys()) if (old < header.seq) seeds.delete(old);
       },
       message() {},
       lost() {},
@@ -32,7 +37,8 @@ function createVariations(root, where) {
     return {
       ask({ session, stands, ...message }) {
         seq += 1;
-        link.send({ ...message, seq, seed: (message.seed + place) % MOST_SEED });
+        seeds.set(seq, (message.seed + place) % MOST_SEED);
+        link.send({ ...message, seq, seed: seeds.get(seq) });
       },
       empty() {
         seq += 1;
@@ -69,15 +75,21 @@ function createVariations(root, where) {
     button.setAttribute("aria-pressed", String(isOn()));
     picks.forEach((pick, place) => {
       pick.textContent = place + 1;
-      pick.setAttribute("aria-label", `Go on with picture ${place + 1}, seed ${seedOf(place)}`);
-      pick.title = `Seed ${seedOf(place)}`;
+      if (!isOn() || place === 0) name(place, seedOf(place));
     });
+  }
+
+  function name(place, seed) {
+    const pick = picks[place];
+    pick.dataset.seed = seed;
+    pick.setAttribute("aria-label", `Go on with picture ${place + 1}, seed ${seed}`);
+    pick.title = `Seed ${seed}`;
   }
 
   /** Go on with one: its picture is the desk's own, and asked for as that it is there at once. */
   function choose(place) {
     if (!isOn()) return;
-    const seed = seedOf(place);
+    const seed = Number(picks[place].dataset.seed);
     leave();
     if (place === 0) return;
     desk.settings.seedTo(seed);
@@ -98,6 +110,8 @@ function createVariations(root, where) {
       show();
     },
     toggle: () => (isOn() ? leave() : enter()),
+    /** Another tab is in front: nobody sees them. */
+    rest: () => isOn() && !root.checkVisibility() && leave(),
     /** The picture numbered from 1. */
     pick: (number) => choose(number - 1),
     plus: {
