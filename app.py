@@ -21,6 +21,7 @@ from klein_ui.ledger import Ledger
 from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
+from klein_ui.moodboard import Moodboard
 from klein_ui.provenance.export import exporter
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
@@ -85,6 +86,7 @@ def services_for(chosen: settings.Settings) -> Services:
         leaving,
         ledger,
         History(ledger),
+        Moodboard(ledger),
     )
 
 

@@ -15,6 +15,7 @@ from klein_ui.history import History
 from klein_ui.ledger import Ledger
 from klein_ui.loading import READY, Source
 from klein_ui.loras import LoraShelf
+from klein_ui.moodboard import Moodboard
 from klein_ui.pacing import PacingSettings
 from klein_ui.provenance.export import Exporter
 from klein_ui.settings import read
@@ -68,6 +69,7 @@ def start(
         Exporter(),
         ledger,
         History(ledger),
+        Moodboard(ledger),
     )
     served = page.launch(page.build(services), services, block_thread=False)
 

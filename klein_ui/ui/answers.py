@@ -12,6 +12,7 @@ from klein_ui.store import NoRoom, PictureStore
 from klein_ui.ui import socket
 from klein_ui.ui.services import Services
 
+READING = ("GET", "HEAD")
 FOREIGN_PAGE = "Open the app from its own address."
 
 Handler = Callable[[Services, HTTPRequest], Awaitable[Response]]
@@ -48,7 +49,7 @@ def stored(store: PictureStore, digest: str) -> Pixels:
 
 async def _answer(handler: Handler, services: Services, request: HTTPRequest) -> Response:
     """What `handler` says; whatever it raises as a sentence with its status."""
-    if request.method == "POST" and not socket.same_origin(request.headers):
+    if request.method not in READING and not socket.same_origin(request.headers):
         return _refusal(403, FOREIGN_PAGE)
     try:
         return await handler(services, request)

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from klein_ui.ui import (
     api,
+    board_routes,
     client,
     edit,
     header,
@@ -18,6 +19,7 @@ from klein_ui.ui import (
     lora_routes,
     owners,
     pictures,
+    pin_routes,
     refit,
     socket,
 )
@@ -61,6 +63,8 @@ def routes(services: Services) -> list[BaseRoute]:
         *pictures.routes(services),
         *lora_routes.routes(services),
         *history_routes.routes(services),
+        *board_routes.routes(services),
+        *pin_routes.routes(services),
     ]
 
 

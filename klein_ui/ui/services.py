@@ -9,6 +9,7 @@ from klein_ui.ledger import Ledger
 from klein_ui.loading import Report
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
+from klein_ui.moodboard import Moodboard
 from klein_ui.provenance.export import Exporter
 from klein_ui.settings import Settings
 from klein_ui.store import PictureStore
@@ -26,7 +27,7 @@ Raises `KleinError`. It may take minutes, and more than one at a time may be ask
 class Services:
     """The one engine behind the page and the models it may have, where finished frames wait to be
     fetched, where the images of the gallery are kept, the LoRAs there are and may be, how pictures
-    leave, and where what was typed is kept."""
+    leave, where what was typed is kept, and where what somebody pinned is."""
 
     choices: Choices
     dispatcher: Dispatcher
@@ -38,6 +39,7 @@ class Services:
     exporter: Exporter
     ledger: Ledger
     history: History
+    moodboard: Moodboard
 
     @property
     def row(self) -> ModelRow:

@@ -15,6 +15,7 @@ from klein_ui.ledger import Ledger
 from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
 from klein_ui.models import POSTCARD
+from klein_ui.moodboard import Moodboard
 from klein_ui.pacing import PacingSettings
 from klein_ui.provenance.export import Exporter
 from klein_ui.store import PictureStore
@@ -84,6 +85,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
         Exporter(),
         ledger,
         History(ledger),
+        Moodboard(ledger),
     )
     yield made
     dispatcher.stop()

@@ -18,6 +18,7 @@ from klein_ui.history import History
 from klein_ui.ledger import Ledger
 from klein_ui.loading import Report, Source
 from klein_ui.loras import LoraShelf
+from klein_ui.moodboard import Moodboard
 from klein_ui.provenance.export import Exporter
 from klein_ui.store import PictureStore
 from klein_ui.ui import page
@@ -104,6 +105,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
             Exporter(),
             ledger,
             History(ledger),
+            Moodboard(ledger),
         )
         dispatcher.start()
         blocks = page.build(services)
