@@ -28,6 +28,8 @@ SCRIPTS = (
     "actions",
     "keys",
     "tabs",
+    "boardstore",
+    "pinning",
     "desk",
     "images",
     "cards",
@@ -41,11 +43,31 @@ SCRIPTS = (
     "moments",
     "strip",
     "timemachine",
+    "pincard",
+    "wall",
+    "picking",
+    "arranging",
+    "boardnames",
+    "inspector",
+    "largeview",
+    "board",
     "main",
     "boot",
 )
 """Script names in order; the last one starts the rest."""
-STYLES = ("page", "stage", "prompt", "side", "loras", "strip", "edit", "gallery", "widths")
+STYLES = (
+    "page",
+    "stage",
+    "prompt",
+    "side",
+    "loras",
+    "strip",
+    "edit",
+    "gallery",
+    "board",
+    "inspector",
+    "widths",
+)
 """Style sheet names in order; the last one bends the others to the width of the screen."""
 
 

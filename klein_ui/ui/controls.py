@@ -31,9 +31,9 @@ def place_chips(desk: str, row: ModelRow) -> list[Fitted]:
 
 
 def place_actions(desk: str, more: Mapping[str, str]) -> None:
-    """Copy, download, and further buttons: their names, and what is written on them."""
+    """Copy, download, pin, and further buttons: their names, and what is written on them."""
     with gr.Row(**named(desk, "actions")):
-        for part, words in {"copy": "Copy", "download": "Download", **more}.items():
+        for part, words in {"copy": "Copy", "download": "Download", "pin": "Pin", **more}.items():
             gr.Button(words, size="sm", min_width=0, **named(desk, part))
 
 

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from klein_ui.ui import (
     api,
+    board,
     board_routes,
     client,
     edit,
@@ -50,6 +51,8 @@ def build(services: Services) -> gr.Blocks:
                     fitted = live.place(services)
                 with gr.Tab("Edit", id="edit"):
                     fitted += edit.place(services)
+                with gr.Tab("Moodboard", id="board"):
+                    board.place()
         lane.place(services, blocks)
         refit.place(services, fitted)
         api.register(services)

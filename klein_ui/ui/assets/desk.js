@@ -5,10 +5,10 @@ const PAUSE_MS = 1_500;
 
 /**
  * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`, and the
- * folder of `loras`. `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
+ * folder of `loras`, the boards as `pins`. `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
  * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
  * after each picture, `arrived(header, bytes, message)` with each one, `asking()` before each request, `resized()` when the size became another,
- * `refit()` when the model did.
+ * `refit()` when the model did, `named()` once the picture on screen has a name.
  */
 function createDesk(root, config, wire, plus = {}) {
   const find = (selector) => root.querySelector(selector);
@@ -26,6 +26,7 @@ function createDesk(root, config, wire, plus = {}) {
   let wanted = false;
   let looked = -1;
   const waiting = [];
+  const leaving = [];
 
   const stage = createStage(canvas, (header, t) => {
     const { keyAt, message } = asked.get(header.seq) ?? {};
@@ -55,9 +56,11 @@ function createDesk(root, config, wire, plus = {}) {
   });
   const chips = createChips(root, prompt, config.promptChars);
   const actions = createActions(wire.where.frame, picture, speaker);
+  const pin = createPinning(wire.pins, speaker, kept, isComing);
 
   function ask(keyAt, text = prompt.text()) {
     newest = wire.nextSeq();
+    for (const leave of leaving.splice(0)) leave(null);
     wanted = plus.wants ? plus.wants(text) : text.trim() !== "";
     canvas.dataset.promptSeq = newest;
     well.dataset.prompt = wanted ? "some" : "empty";
@@ -113,10 +116,22 @@ function createDesk(root, config, wire, plus = {}) {
 
   /** The full picture of what is asked now, once it is there; null when there is none. */
   function settled() {
-    const shown = stage.current();
     if (!wanted || failed === newest) return Promise.resolve(null);
-    if (shown?.seq === newest && shown.stage === "final") return Promise.resolve(picture());
+    if (!isComing()) return Promise.resolve(picture());
     return new Promise((tell) => waiting.push(tell));
+  }
+
+  function isComing() {
+    const shown = stage.current();
+    return wanted && failed !== newest && !(shown?.seq === newest && shown.stage === "final");
+  }
+
+  /** What to keep of this moment: the full picture; what is on screen where somebody types on before that. */
+  async function kept() {
+    await plus.named?.();
+    const shown = picture();
+    const full = await Promise.race([settled(), new Promise((leave) => leaving.push(leave))]);
+    return full ?? shown;
   }
 
   function tellWaiting(found) {
@@ -208,6 +223,7 @@ function createDesk(root, config, wire, plus = {}) {
     },
     reroll,
     copy: actions.copy,
+    pin,
     focus: prompt.focus,
   };
 
@@ -215,6 +231,7 @@ function createDesk(root, config, wire, plus = {}) {
     reroll,
     copy: actions.copy,
     download: actions.download,
+    pin,
     clear: prompt.clear,
     fold: () => toggleSettings(root),
     ...plus.buttons?.(desk),

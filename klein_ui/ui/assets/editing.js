@@ -72,6 +72,21 @@ function createEditing(root, config, where) {
     else if (notes.length) desk.speaker.notice(notes.join(" "));
   }
 
+  /** Pins as images, each with its role. */
+  async function addPins(pins, reference) {
+    const refused = [];
+    for (const { id, role } of pins) {
+      try {
+        const picture = await reference(id);
+        if (images.isFull()) throw new Error("The gallery is full; remove an image first.");
+        if (!images.add({ ...picture, role })) full();
+      } catch (error) {
+        refused.push(error.message);
+      }
+    }
+    if (refused.length) desk.speaker.refused([...new Set(refused)]);
+  }
+
   async function takeFrame(frame) {
     const id = images.first()?.id;
     try {
@@ -178,6 +193,7 @@ function createEditing(root, config, where) {
 
   return {
     add,
+    addPins,
     takeFrame,
     join(made) {
       desk = made;

@@ -58,12 +58,21 @@ function start() {
   }
 
   const nextSeq = () => (seq += 1);
-  const wire = { nextSeq, link, where, loras: createLoraFolder(where.loras) };
+  const pins = createBoardStore(where);
+  const wire = { nextSeq, link, where, pins, loras: createLoraFolder(where.loras) };
   const front = () => every().find((desk) => desk.root.checkVisibility()) ?? every()[0];
+  const inFront = () => (board?.root.checkVisibility() ? board : front());
+  let board = null;
+  let liveIs;
   let editingIs;
+  const living = new Promise((resolve) => (liveIs = resolve));
   const editing = new Promise((resolve) => (editingIs = resolve));
 
   function join(name, root) {
+    if (name === "klein-board") {
+      board = createBoard(root, pins, { toEdit, toLive, goLive: () => openTab("Live"), copy: copyPin });
+      return;
+    }
     const makers = { klein: live, "klein-edit": edit };
     desks[name] = makers[name](root);
     // What was said before the tab was first opened.
@@ -76,6 +85,7 @@ function start() {
     const buttons = (desk) => ({ "edit-this": () => editThis(desk), ...times.buttons });
     const desk = createDesk(root, config, wire, { ...times.plus, buttons });
     times.join(desk);
+    liveIs(desk);
     return Object.assign(desk, { travel: times.travel });
   }
 
@@ -94,15 +104,52 @@ function start() {
     (await editing).takeFrame(picture.frame);
   }
 
+  async function toEdit(...chosen) {
+    openTab("Edit");
+    (await editing).addPins(chosen, pins.reference);
+  }
+
+  /** The words and settings of a pin, drawn anew: its own picture, where nothing else made it. */
+  async function toLive(pin) {
+    openTab("Live");
+    const desk = await living;
+    desk.fill(pin);
+    desk.ask();
+    desk.focus();
+    const sentence = otherwise(pin, config.row);
+    if (sentence) desk.speaker.notice(sentence);
+  }
+
+  async function copyPin({ id }, say) {
+    const png = async () => (await fetch(where.frame(await pins.frame(id)), { credentials: "same-origin" })).blob();
+    try {
+      await navigator.clipboard.write([new ClipboardItem({ "image/png": png() })]);
+      say("Picture copied.");
+    } catch {
+      say("The browser refused to copy; open the pin and save it from there.");
+    }
+  }
+
   async function addFiles(files) {
     openTab("Edit");
     (await editing).add(files);
   }
 
   onFiles(() => front() === desks["klein-edit"], addFiles);
-  onTabs(() => front()?.resume());
-  onShortcuts(front);
+  onTabs(() => {
+    if (board?.root.checkVisibility()) board.refresh();
+    else front()?.resume();
+  });
+  onShortcuts(inFront);
   closeHelp();
   followKeyboard();
   return { lane: link.lane, refit: models.refit, desks, join };
+}
+
+/** Why the Live tab draws something else than the pin; nothing where it draws the same. */
+function otherwise(pin, row) {
+  if (pin.model !== row.model.name) return `This pin was made by “${pin.model}”; ${row.model.title} draws its words now.`;
+  if (pin.references.length) return "This pin was made with images, which the Live tab has none of; use it in Edit for those.";
+  if (pin.blend) return "This pin lies between two prompts; here are the words and the seed of the first.";
+  return "";
 }

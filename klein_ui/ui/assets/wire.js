@@ -40,6 +40,8 @@ function addresses() {
     pictures: `${api.href}/pictures`,
     loras: `${api.href}/loras`,
     history: `${api.href}/history`,
+    boards: `${api.href}/boards`,
+    pins: `${api.href}/pins`,
     picture: (digest, query) => `${api.href}/pictures/${digest}.jpg?${new URLSearchParams(query)}`,
   };
 }

@@ -1,0 +1,186 @@
+// The boards of this browser as the server has them, and every change of them.
+
+const CHOSEN_BOARD = "klein-board";
+const BOARDS_FAILED = "The boards cannot be reached; check the connection and try again.";
+const PINS_A_PAGE = 1_000;
+
+/**
+ * `where.boards` and `where.pins` are the addresses. What changes is shown at once and sent in its
+ * order; each method throws one sentence where the server would not have it. `onChange(tell)`.
+ */
+function createBoardStore(where) {
+  const listeners = [];
+  let boards = [];
+  let chosen = rememberedBoard();
+  let pins = [];
+  let line = Promise.resolve();
+  let loads = 0;
+
+  const tell = () => listeners.forEach((listen) => listen());
+  const board = () => boards.find(({ id }) => id === chosen) ?? null;
+  const inLine = (work) => (line = line.then(work, work));
+  const post = (path, body) => asked(`${where.pins}/${path}`, "POST", body);
+
+  /** Send `work`; where it fails, show again what the server has. */
+  async function change(work) {
+    try {
+      return await inLine(work);
+    } catch (error) {
+      await refresh().catch(() => {});
+      throw error;
+    }
+  }
+
+  async function refresh() {
+    const mine = (loads += 1);
+    const answer = await asked(where.boards);
+    if (mine !== loads) return;
+    boards = answer.boards;
+    if (!board()) choose(boards[0]?.id ?? "");
+    const found = chosen ? await listed(chosen) : [];
+    if (mine !== loads) return;
+    pins = found;
+    tell();
+  }
+
+  async function listed(id) {
+    const found = [];
+    for (;;) {
+      const answer = await asked(`${where.boards}/${id}/pins?start=${found.length}&limit=${PINS_A_PAGE}`);
+      found.push(...answer.pins);
+      if (answer.pins.length === 0 || found.length >= answer.total) return found;
+    }
+  }
+
+  function choose(id) {
+    chosen = id;
+    rememberBoard(id);
+  }
+
+  function count(id, by) {
+    boards = boards.map((one) => (one.id === id ? { ...one, pins: one.pins + by } : one));
+  }
+
+  function put(pin) {
+    pins = pins.map((one) => (one.id === pin.id ? { ...one, ...pin } : one));
+    tell();
+  }
+
+  /** On the board that is chosen; where that is gone meanwhile, on the first. */
+  async function pinFrame(frame) {
+    const pin = await inLine(() => post("", { frame, board: chosen }).catch((error) => {
+      if (error.status !== 404 || !chosen) throw error;
+      return post("", { frame, board: "" });
+    }));
+    if (pin.board !== chosen || !board()) {
+      choose(pin.board);
+      await refresh().catch(() => {});
+    } else if (!pins.some(({ id }) => id === pin.id)) {
+      pins = [...pins, pin];
+      count(pin.board, 1);
+      tell();
+    }
+    return pin;
+  }
+
+  function take(ids) {
+    const gone = new Set(ids);
+    const taken = pins.filter(({ id }) => gone.has(id));
+    pins = pins.filter(({ id }) => !gone.has(id));
+    count(chosen, -taken.length);
+    return taken;
+  }
+
+  return {
+    boards: () => boards,
+    board,
+    pins: () => pins,
+    onChange: (listen) => listeners.push(listen),
+    refresh,
+    pinFrame,
+    thumbnail: (id) => `${where.pins}/${id}/thumbnail.webp`,
+    picture: (id, side) => `${where.pins}/${id}/picture.jpg${side ? `?side=${side}` : ""}`,
+    palette: async (id) => (await asked(`${where.pins}/${id}/palette`)).colours,
+    reference: (id) => post(`${id}/reference`),
+    frame: async (id) => (await post(`${id}/frame`)).frame,
+    async choose(id) {
+      choose(id);
+      pins = [];
+      tell();
+      await refresh();
+    },
+    async create(title) {
+      const made = await change(() => asked(where.boards, "POST", { title }));
+      choose(made.id);
+      await refresh();
+    },
+    async rename(id, title) {
+      const named = await change(() => asked(`${where.boards}/${id}`, "PATCH", { title }));
+      boards = boards.map((one) => (one.id === id ? { ...one, title: named.title } : one));
+      tell();
+    },
+    async removeBoard(id) {
+      await change(() => asked(`${where.boards}/${id}`, "DELETE"));
+      await refresh();
+    },
+    async restoreBoard(id) {
+      await change(() => asked(`${where.boards}/${id}/restore`, "POST"));
+      choose(id);
+      await refresh();
+    },
+    async edit(id, fields) {
+      put({ id, ...fields });
+      const pin = await change(() => asked(`${where.pins}/${id}`, "PATCH", fields, true));
+      put(pin);
+    },
+    /** Before the pin `before`, or with an empty one at the end. */
+    async place(ids, to, before = "") {
+      const moved = ids.map((id) => pins.find((pin) => pin.id === id)).filter(Boolean);
+      if (to === chosen) {
+        const staying = pins.filter((pin) => !moved.includes(pin));
+        const at = before ? staying.findIndex(({ id }) => id === before) : staying.length;
+        pins = [...staying.slice(0, at), ...moved, ...staying.slice(at)];
+      } else {
+        take(ids);
+        count(to, moved.length);
+      }
+      tell();
+      await change(() => post("place", { pins: ids, board: to, before }));
+    },
+    async remove(ids) {
+      take(ids);
+      tell();
+      await change(() => post("delete", { pins: ids }));
+    },
+    async restore(ids) {
+      await change(() => post("restore", { pins: ids }));
+      await refresh();
+    },
+  };
+}
+
+/** The JSON of an answer. Throws an error with the server's sentence and its `status`. */
+async function asked(address, method = "GET", body = null, outlives = false) {
+  const how = { method, credentials: "same-origin", keepalive: outlives };
+  if (body) Object.assign(how, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  const reply = await fetch(address.replace(/\/$/, ""), how).catch(() => null);
+  const answer = await reply?.json().catch(() => null);
+  if (reply?.ok && answer) return answer;
+  throw Object.assign(new Error(answer?.sentence ?? BOARDS_FAILED), { status: reply?.status ?? 0 });
+}
+
+function rememberedBoard() {
+  try {
+    return localStorage.getItem(CHOSEN_BOARD) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function rememberBoard(id) {
+  try {
+    localStorage.setItem(CHOSEN_BOARD, id);
+  } catch {
+    // A page that may keep nothing begins with the first board.
+  }
+}
