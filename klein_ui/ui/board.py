@@ -12,7 +12,7 @@ BOARD = "klein-board"
 HEAD = """
 <nav class="klein-boards" aria-label="Boards"></nav>
 <div class="klein-board-bar" role="toolbar" aria-label="Board">
-  <input type="search" class="klein-board-search" placeholder="Search words and tags"
+  <input type="search" class="klein-board-search" placeholder="Search"
     aria-label="Search this board" autocomplete="off" spellcheck="false">
   <span class="klein-board-count" role="status"></span>
   <span class="klein-board-actions" role="group" aria-label="Selected pins">

@@ -70,7 +70,9 @@ def pin(tab: Tab, words: str) -> Locator:
 
 def picked(tab: Tab) -> list[str]:
     """The captions of the picked pins."""
-    return tab.page.locator(f"{PIN}[aria-selected='true'] .klein-pin-caption").all_inner_texts()
+    chosen = tab.page.locator(f"{PIN}[aria-selected='true'] .klein-pin-caption")
+    found: list[str] = chosen.all_inner_texts()
+    return found
 
 
 def kept(site: Site, tab: Tab) -> dict[str, list[str]]:
