@@ -58,7 +58,7 @@ function createBoard(root, store, on) {
     wall.show(store.pins());
     picking.refresh();
     count();
-    const isEmpty = isLoaded && store.pins().length === 0;
+    const isEmpty = isLoaded && store.pins().length === 0 && !board?.pins;
     find(".klein-board-empty").hidden = !isEmpty;
     root.dataset.board = isEmpty ? "empty" : "some";
     find("[data-do='delete-board']").hidden = !board;
@@ -86,29 +86,43 @@ function createBoard(root, store, on) {
   }
 
   /** `before` is a pin that the search leaves; at its end the place is after the last one seen. */
-  function place(ids, before) {
+  async function place(ids, before) {
     const order = store.pins().map(({ id }) => id).filter((id) => !ids.includes(id));
     const last = wall.visible().filter((id) => !ids.includes(id)).at(-1);
     const next = before || (wall.isSearched() ? (order[order.indexOf(last) + 1] ?? "") : "");
-    tried(store.place(ids, store.board().id, next));
+    const back = orderNow(ids);
+    notice.hush();
+    await undoable(store.place(ids, store.board().id, next), back);
+  }
+
+  /** Puts the pins of this board, and those that left it, back to where they are now. */
+  function orderNow(ids) {
+    const { id: home } = store.board();
+    const order = store.pins().map(({ id }) => id);
+    return async () => {
+      if (store.board()?.id !== home) await store.choose(home);
+      const there = new Set([...store.pins().map(({ id }) => id), ...ids]);
+      await store.place(order.filter((id) => there.has(id)), home);
+      await store.refresh();
+    };
   }
 
   async function moveTo(ids, to) {
-    const from = store.board();
+    const back = orderNow(ids);
     const title = store.boards().find(({ id }) => id === to)?.title;
-    if (!(await tried(store.place(ids, to)))) return;
-    remember(async () => {
-      await store.place(ids, from.id);
-      await store.refresh();
-    });
+    if (!(await undoable(store.place(ids, to), back))) return;
     notice.offer(`${counted(ids.length)} moved to “${title}”.`);
   }
 
   const counted = (many) => (many === 1 ? "1 pin" : `${many} pins`);
 
-  function remember(back) {
+  /** `back` is there to be called before the server has answered: what it sends comes after. */
+  async function undoable(work, back) {
     undos.push(back);
     if (undos.length > MOST_UNDOS) undos.shift();
+    if (await tried(work)) return true;
+    if (undos.includes(back)) undos.splice(undos.indexOf(back), 1);
+    return false;
   }
 
   async function remove() {
@@ -119,15 +133,13 @@ function createBoard(root, store, on) {
       .find((id) => !ids.includes(id));
     const work = store.remove(ids);
     if (next) picking.go(next);
-    if (!(await tried(work))) return;
-    remember(() => store.restore(ids));
+    if (!(await undoable(work, () => store.restore(ids)))) return;
     notice.offer(`${counted(ids.length)} deleted.`);
   }
 
   async function removeBoard() {
     const { id, title } = store.board();
-    if (!(await tried(store.removeBoard(id)))) return;
-    remember(() => store.restoreBoard(id));
+    if (!(await undoable(store.removeBoard(id), () => store.restoreBoard(id)))) return;
     notice.offer(`“${title}” deleted with its pins.`);
   }
 

@@ -14,7 +14,8 @@ function createBoardStore(where) {
   let chosen = rememberedBoard();
   let pins = [];
   let line = Promise.resolve();
-  let loads = 0;
+  let latest = null;
+  let changes = 0;
 
   const tell = () => listeners.forEach((listen) => listen());
   const board = () => boards.find(({ id }) => id === chosen) ?? null;
@@ -23,6 +24,7 @@ function createBoardStore(where) {
 
   /** Send `work`; where it fails, show again what the server has. */
   async function change(work) {
+    changes += 1;
     try {
       return await inLine(work);
     } catch (error) {
@@ -31,14 +33,21 @@ function createBoardStore(where) {
     }
   }
 
-  async function refresh() {
-    const mine = (loads += 1);
+  const refresh = () => (latest = load());
+
+  /** What was changed meanwhile is not taken back by what the server said before it heard of that. */
+  async function load() {
+    await line.catch(() => {});
+    const mine = latest;
+    const seen = changes;
     const answer = await asked(where.boards);
-    if (mine !== loads) return;
+    const there = answer.boards.some(({ id }) => id === chosen);
+    const wanted = there ? chosen : (answer.boards[0]?.id ?? "");
+    const found = wanted ? await listed(wanted) : [];
+    if (mine !== latest) return latest;
+    if (seen !== changes) return refresh();
     boards = answer.boards;
-    if (!board()) choose(boards[0]?.id ?? "");
-    const found = chosen ? await listed(chosen) : [];
-    if (mine !== loads) return;
+    choose(wanted);
     pins = found;
     tell();
   }
@@ -68,6 +77,7 @@ function createBoardStore(where) {
 
   /** On the board that is chosen; where that is gone meanwhile, on the first. */
   async function pinFrame(frame) {
+    changes += 1;
     const pin = await inLine(() => post("", { frame, board: chosen }).catch((error) => {
       if (error.status !== 404 || !chosen) throw error;
       return post("", { frame, board: "" });
@@ -104,6 +114,7 @@ function createBoardStore(where) {
     reference: (id) => post(`${id}/reference`),
     frame: async (id) => (await post(`${id}/frame`)).frame,
     async choose(id) {
+      changes += 1;
       choose(id);
       pins = [];
       tell();

@@ -121,7 +121,11 @@ function start() {
   }
 
   async function copyPin({ id }, say) {
-    const png = async () => (await fetch(where.frame(await pins.frame(id)), { credentials: "same-origin" })).blob();
+    const png = async () => {
+      const reply = await fetch(where.frame(await pins.frame(id)), { credentials: "same-origin" });
+      if (!reply.ok) throw new Error(await reply.text());
+      return reply.blob();
+    };
     try {
       await navigator.clipboard.write([new ClipboardItem({ "image/png": png() })]);
       say("Picture copied.");
