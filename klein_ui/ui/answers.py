@@ -1,10 +1,8 @@
 """Answers of the page's routes: a result, or one sentence as JSON with its status."""
 
-import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -13,13 +11,8 @@ from klein_ui.contract import Frame, InvalidPicture, InvalidRequest, KleinError,
 from klein_ui.roles import typed
 from klein_ui.store import NoRoom, PictureStore
 from klein_ui.ui import socket
-from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
 
-NOT_JSON = "The message is not JSON; reload the page."
-CUT_OFF = "The message was cut off; try again."
-TOO_LONG = "The message is too long; reload the page, and ask for less."
-NOBODY = "Pins need a cookie; allow them for this page, and reload it."
 FOREIGN_PAGE = "Open the app from its own address."
 
 Handler = Callable[[Services, HTTPRequest], Awaitable[Response]]
@@ -54,14 +47,6 @@ def stored(store: PictureStore, digest: str) -> Pixels:
         raise Refused(404, str(error)) from error
 
 
-def owner(request: HTTPRequest) -> str:
-    """Who asks. Raises `Refused` where nobody can tell."""
-    found = owner_of(request)
-    if not found:
-        raise Refused(403, NOBODY)
-    return found
-
-
 def settings_of(asked: Request) -> dict[str, object]:
     """What was typed and chosen, under the names that the page's fields have."""
     return {
@@ -74,27 +59,6 @@ def settings_of(asked: Request) -> dict[str, object]:
         "model": asked.model,
         "loras": [{"name": lora.name, "scale": lora.scale} for lora in asked.loras],
     }
-
-
-async def json_of(request: HTTPRequest, max_bytes: int) -> dict[str, object]:
-    """The JSON object in the body, which is read only as far as `max_bytes`.
-
-    Raises `Refused` where there is none, or more.
-    """
-    body = bytearray()
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > max_bytes:
-                raise Refused(413, TOO_LONG)
-        found = json.loads(bytes(body))
-    except ClientDisconnect as error:
-        raise Refused(400, CUT_OFF) from error
-    except (ValueError, RecursionError) as error:
-        raise Refused(422, NOT_JSON) from error
-    if not isinstance(found, dict):
-        raise Refused(422, NOT_JSON)
-    return found
 
 
 async def _answer(handler: Handler, services: Services, request: HTTPRequest) -> Response:

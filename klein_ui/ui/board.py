@@ -1,85 +1,90 @@
-"""The Moodboard tab: boards, and on them what was pinned. The browser side is in `assets`."""
+"""The Moodboard tab: boards, the wall of a board's pins, and what is known of one."""
 
 from html import escape
 
 import gradio as gr
 
-from klein_ui.pins import MAX_NOTE_CHARS, MAX_TITLE_CHARS
 from klein_ui.roles import SENTENCES
+from klein_ui.ui.desk import named
 
-BOARD_ID = "klein-board-desk"
-"""Where `boot.js` finds it, as it finds the desks."""
+BOARD = "klein-board"
 
-PAGE = """
-<section class="klein-board" aria-label="Moodboard">
-  <div class="klein-boards" role="tablist" aria-label="Boards"></div>
-  <div class="klein-board-bar" role="toolbar" aria-label="Board">
-    <div class="klein-board-calm">
-      <input class="klein-board-title" aria-label="Title of the board" maxlength="{title}"
-        autocomplete="off">
-      <input class="klein-board-find" type="search" placeholder="Find words or tags"
-        aria-label="Find pins by words or tags">
-      <button type="button" data-do="all">Select all</button>
-      <button type="button" data-do="drop">Delete board</button>
-    </div>
-    <div class="klein-board-chosen" hidden>
-      <span class="klein-board-count" role="status"></span>
-      <button type="button" data-do="edit"
-        title="Take these to the Edit tab, as images in their roles">Use in Edit</button>
-      <button type="button" data-do="live"
-        title="Its words and settings, in the Live tab">Go on from here</button>
-      <button type="button" data-do="compare">Compare</button>
-      <button type="button" data-do="blend">Blend</button>
-      <button type="button" data-do="star" title="Star (S)">Star</button>
-      <button type="button" data-do="delete" title="Delete (Del)">Delete</button>
-      <button type="button" data-do="none" title="Escape">Done</button>
-    </div>
-    <select class="klein-board-export" aria-label="Export" hidden>
+HEAD = """
+<nav class="klein-boards" aria-label="Boards"></nav>
+<div class="klein-board-bar" role="toolbar" aria-label="Board">
+  <input type="search" class="klein-board-search" placeholder="Search"
+    aria-label="Search this board" autocomplete="off" spellcheck="false">
+  <span class="klein-board-count" role="status"></span>
+  <span class="klein-board-actions" role="group" aria-label="Selected pins">
+    <button type="button" data-do="edit" title="As images of the Edit tab, with their roles"
+      >Use in Edit</button>
+    <button type="button" data-do="live" title="Its words and settings into the Live tab"
+      >Go on from here</button>
+    <button type="button" data-do="compare" title="Two pins on top of each other">Compare</button>
+    <button type="button" data-do="blend" title="What lies between two pins">Blend</button>
+    <select data-do="export" aria-label="Export the selected pins, or the whole board">
       <option value="">Export…</option>
-      <option value="zip">ZIP with everything</option>
-      <option value="sheet.png">Contact sheet (PNG)</option>
-      <option value="sheet.pdf">Contact sheet (PDF)</option>
-      <option value="png">Pictures (PNG)</option>
+      <option value="zip">ZIP</option>
+      <option value="sheet.png">Contact sheet, PNG</option>
+      <option value="sheet.pdf">Contact sheet, PDF</option>
+      <option value="png">PNG</option>
     </select>
-  </div>
-  <p class="klein-board-notice" hidden><span role="status"></span>
-    <button type="button" data-do="undo">Undo</button></p>
-  <div class="klein-board-body">
-    <div class="klein-wall" role="listbox" aria-multiselectable="true" aria-label="Pins"
-      tabindex="0"></div>
-    <div class="klein-wall-empty" hidden>
-      <p class="klein-hint">Nothing is pinned here yet.</p>
-      <p>Press <kbd>Ctrl</kbd> <kbd>S</kbd> or <kbd>⌘</kbd> <kbd>S</kbd> while a picture is on
-        screen, or “Pin” beside it.</p>
+    <button type="button" data-do="delete" aria-keyshortcuts="Delete">Delete</button>
+    <button type="button" data-do="none" aria-label="Select nothing" title="Escape">×</button>
+  </span>
+  <button type="button" class="klein-quiet" data-do="details" aria-expanded="false">Details</button>
+  <button type="button" class="klein-quiet" data-do="delete-board">Delete board</button>
+</div>
+"""
+
+ROOM = """
+<div class="klein-board-room">
+  <div class="klein-hang">
+    <ol class="klein-wall" role="listbox" aria-multiselectable="true" aria-label="Pins"></ol>
+    <div class="klein-board-empty" hidden>
+      <div class="klein-frames" aria-hidden="true"><i></i><i></i><i></i></div>
+      <p class="klein-board-empty-title">Hang the first picture</p>
+      <p>Press <b>Pin</b> beside any picture, or <kbd>Ctrl</kbd> <kbd>S</kbd> (<kbd>⌘</kbd>
+      <kbd>S</kbd>) while you type. It stays here until you take it down.</p>
+      <button type="button" data-do="go-live">Make a picture</button>
     </div>
-    <p class="klein-inspector-none">Choose a pin to see its words, colours and settings.</p>
-    <aside class="klein-inspector" aria-label="The chosen pin" hidden>
-      <button type="button" class="klein-inspector-picture" aria-label="Look at it large"><img
-        alt=""></button>
-      <div class="klein-palette" role="group" aria-label="Palette: press a colour to copy it"></div>
-      <input class="klein-pin-title" aria-label="Title" placeholder="Title" maxlength="{title}">
-      <p class="klein-pin-prompt"></p>
-      <dl class="klein-pin-facts"></dl>
-      <input class="klein-pin-role" aria-label="Role as an image" placeholder="Role as an image"
-        list="klein-pin-roles" maxlength="80" autocapitalize="off">
-      <input class="klein-pin-tags" aria-label="Tags, with commas between them"
-        placeholder="Tags, with commas">
-      <textarea class="klein-pin-note" aria-label="Note" placeholder="Note" rows="3"
-        maxlength="{note}"></textarea>
-    </aside>
+    <p class="klein-board-none" hidden>No pin has these words.</p>
   </div>
-  <datalist id="klein-pin-roles">{roles}</datalist>
-  <dialog class="klein-large" aria-label="Pin">
-    <img alt="">
-    <p></p>
-    <button type="button" data-do="close" aria-label="Close">×</button>
-  </dialog>
-</section>
+  <aside class="klein-inspector" aria-label="Pin">
+    <p class="klein-inspector-hint"></p>
+    <div class="klein-inspector-pin" hidden>
+      <button type="button" class="klein-inspector-look" aria-label="Open large"
+        ><img alt=""></button>
+      <div class="klein-palette" role="group" aria-label="Palette, a click copies"></div>
+      <div class="klein-inspector-title">
+        <input class="klein-pin-title" aria-label="Title" placeholder="Title" maxlength="200">
+        <button type="button" class="klein-star" aria-pressed="false" aria-label="Star"
+          aria-keyshortcuts="S" title="Star (S)">☆</button>
+      </div>
+      <p class="klein-pin-prompt" tabindex="0" aria-label="Words of this pin"></p>
+      <label>Note<textarea class="klein-pin-note" rows="2" maxlength="5000"></textarea></label>
+      <label>Tags<input class="klein-pin-tags" placeholder="sea, blue" autocapitalize="off"></label>
+      <label>Role in Edit<input class="klein-pin-role" list="klein-pin-roles" placeholder="None"
+        maxlength="80" autocapitalize="off"></label>
+      <dl class="klein-pin-settings"></dl>
+    </div>
+  </aside>
+</div>
+<datalist id="klein-pin-roles">{roles}</datalist>
+<div class="klein-board-notice" hidden><span role="status"></span>
+  <button type="button">Undo</button></div>
+<dialog class="klein-large" aria-label="Pin, large">
+  <img alt=""><p></p>
+  <button type="button" data-way="-1" aria-label="The pin before">‹</button>
+  <button type="button" data-way="1" aria-label="The pin after">›</button>
+  <button type="button" data-way="0" aria-label="Close">×</button>
+</dialog>
 """
 
 
 def place() -> None:
-    """Put the tab into the blocks being built."""
+    """Put the tab into the blocks being built. The browser side fills it."""
     roles = "".join(f'<option value="{escape(role)}">' for role in SENTENCES)
-    text = PAGE.format(title=MAX_TITLE_CHARS, note=MAX_NOTE_CHARS, roles=roles)
-    gr.HTML(text, apply_default_css=False, js_on_load=None, elem_id=BOARD_ID)
+    with gr.Column(elem_id=f"{BOARD}-desk", elem_classes=BOARD):
+        gr.HTML(HEAD, apply_default_css=False, js_on_load=None, **named(BOARD, "head"))
+        gr.HTML(ROOM.format(roles=roles), apply_default_css=False, js_on_load=None)

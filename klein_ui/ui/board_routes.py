@@ -1,87 +1,243 @@
-"""The boards of who asks: which there are, what they are called, and what lies on them."""
+"""The boards of who asks, and the pins on them: made, named, arranged, deleted and brought back."""
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from klein_ui.pins import Board
-from klein_ui.ui import answers, pin_routes
+from klein_ui import moodboard, provenance
+from klein_ui.contract import InvalidRequest
+from klein_ui.pins import Board, Pin
+from klein_ui.roles import typed
+from klein_ui.ui import answers, bodies
 from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
 
 BOARDS_PATH = "/gradio_api/live/boards"
 BOARD_PATH = "/gradio_api/live/boards/{id}"
-RESTORE_PATH = "/gradio_api/live/boards/{id}/restore"
-PINS_PATH = "/gradio_api/live/boards/{id}/pins"
+RESTORE_BOARD_PATH = "/gradio_api/live/boards/{id}/restore"
+BOARD_PINS_PATH = "/gradio_api/live/boards/{id}/pins"
+PINS_PATH = "/gradio_api/live/pins"
+PLACE_PATH = "/gradio_api/live/pins/place"
+DELETE_PATH = "/gradio_api/live/pins/delete"
+RESTORE_PATH = "/gradio_api/live/pins/restore"
+PIN_PATH = "/gradio_api/live/pins/{id}"
 
-MAX_BODY_BYTES = 4096
+MOST_LISTED = 1000
+MOST_AT_ONCE = 5000
+NOBODY = "Boards belong to a browser; open the app's page, and let it keep its cookie."
+NO_RANGE = f"Pins are listed from a whole number on, {MOST_LISTED:,} at a time."
+NO_PINS = f"Name the pins: a list of 1 to {MOST_AT_ONCE:,} ids."
+NO_STAR = "A star is either true or false."
+NO_NAME = "The {field} must be text; reload the page."
+# Who may see it is known by the cookie alone.
+NOT_STORED = {"Cache-Control": "no-store"}
 
-T = TypeVar("T")
+Args = ParamSpec("Args")
+Found = TypeVar("Found")
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
+    """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.pin_routes`."""
     return [
-        answers.route(BOARDS_PATH, listed, services, "GET"),
+        answers.route(BOARDS_PATH, boards, services, "GET"),
         answers.route(BOARDS_PATH, create, services, "POST"),
         answers.route(BOARD_PATH, rename, services, "PATCH"),
-        answers.route(BOARD_PATH, delete, services, "DELETE"),
+        answers.route(BOARD_PATH, delete_board, services, "DELETE"),
+        answers.route(RESTORE_BOARD_PATH, restore_board, services, "POST"),
+        answers.route(BOARD_PINS_PATH, pins_of, services, "GET"),
+        answers.route(PINS_PATH, pin, services, "POST"),
+        answers.route(PLACE_PATH, place, services, "POST"),
+        answers.route(DELETE_PATH, delete, services, "POST"),
         answers.route(RESTORE_PATH, restore, services, "POST"),
-        answers.route(PINS_PATH, pins, services, "GET"),
+        answers.route(PIN_PATH, edit, services, "PATCH"),
     ]
 
 
-async def listed(services: Services, request: HTTPRequest) -> Response:
-    """`{"boards": [...]}`, oldest first; none for who has no name."""
-    owner = owner_of(request)
-    found = await asyncio.to_thread(services.moodboard.boards, owner) if owner else ()
-    return _fresh({"boards": [told(board) for board in found]})
+async def boards(services: Services, request: HTTPRequest) -> Response:
+    """`{"boards": [...]}`, oldest first."""
+    found = await of_owner(services.moodboard.boards, owner(request))
+    return JSONResponse({"boards": [asdict(board) for board in found]}, headers=NOT_STORED)
 
 
 async def create(services: Services, request: HTTPRequest) -> Response:
-    """A new, empty board with the `title` of the body."""
-    fields = await answers.json_of(request, MAX_BODY_BYTES)
-    title = str(fields.get("title", ""))
-    return _fresh(told(await _done(services.moodboard.create_board, request, title)))
+    """A new board with the `title` of the body."""
+    who = owner(request)
+    title = _text(await bodies.fields(request), "title")
+    return _board(await of_owner(services.moodboard.create_board, who, title))
 
 
 async def rename(services: Services, request: HTTPRequest) -> Response:
-    """The board of the path under another `title`."""
-    fields = await answers.json_of(request, MAX_BODY_BYTES)
-    name, title = request.path_params["id"], str(fields.get("title", ""))
-    return _fresh(told(await _done(services.moodboard.rename_board, request, name, title)))
+    """The board with the `title` of the body."""
+    who = owner(request)
+    title = _text(await bodies.fields(request), "title")
+    name = request.path_params["id"]
+    return _board(await of_owner(services.moodboard.rename_board, who, name, title))
+
+
+async def delete_board(services: Services, request: HTTPRequest) -> Response:
+    """The board goes with its pins; for a day it can be restored."""
+    await of_owner(services.moodboard.delete_board, owner(request), request.path_params["id"])
+    return JSONResponse({})
+
+
+async def restore_board(services: Services, request: HTTPRequest) -> Response:
+    """The board comes back with the pins that went with it."""
+    name = request.path_params["id"]
+    return _board(await of_owner(services.moodboard.restore_board, owner(request), name))
+
+
+async def pins_of(services: Services, request: HTTPRequest) -> Response:
+    """`{"pins": [...], "total"}`: those from `?start=` on, at most `?limit=`, in their order."""
+    who, name, query = owner(request), request.path_params["id"], request.query_params
+    start, limit = _number(query, "start", 0), _number(query, "limit", MOST_LISTED)
+
+    def listed() -> tuple[tuple[Pin, ...], int]:
+        board = next((one for one in services.moodboard.boards(who) if one.id == name), None)
+        if board is None:
+            raise InvalidRequest("board", moodboard.NO_BOARD)
+        return services.moodboard.pins(who, name, start, min(limit, MOST_LISTED)), board.pins
+
+    found, total = await of_owner(listed)
+    answer = {"pins": [told(one) for one in found], "total": total}
+    return JSONResponse(answer, headers=NOT_STORED)
+
+
+async def pin(services: Services, request: HTTPRequest) -> Response:
+    """Keep the `frame` of that name on the `board` of that id, or on the first one.
+
+    The answer is the pin and, as `board_title`, the name of the board.
+    """
+    who = owner(request)
+    given = await bodies.fields(request)
+    name, board = _text(given, "frame"), _text(given, "board")
+    frame = await answers.frame_of(services, name)
+
+    def kept() -> tuple[Pin, str]:
+        lineage = provenance.lineage(frame.request, services.pictures)
+        made = services.moodboard.pin(who, frame, board, lineage)
+        titles = {one.id: one.title for one in services.moodboard.boards(who)}
+        return made, titles.get(made.board, moodboard.FIRST_BOARD)
+
+    made, title = await of_owner(kept)
+    return JSONResponse({**told(made), "board_title": title})
+
+
+async def edit(services: Services, request: HTTPRequest) -> Response:
+    """The pin with what the body has of title, note, tags, star and role."""
+    who, name = owner(request), request.path_params["id"]
+    given = await bodies.fields(request)
+    star = given.get("star")
+    if star is not None and not isinstance(star, bool):
+        raise answers.Refused(422, NO_STAR)
+
+    def edited() -> Pin:
+        # The floor refuses what is of another type.
+        wanted = {key: given.get(key) for key in ("title", "note", "tags", "role")}
+        return services.moodboard.edit(who, name, star=star, **wanted)  # type: ignore[arg-type]
+
+    return JSONResponse(told(await of_owner(edited)))
+
+
+async def place(services: Services, request: HTTPRequest) -> Response:
+    """Put the `pins` of the body onto its `board`, before the pin `before` or at the end."""
+    who = owner(request)
+    given = await bodies.fields(request)
+    names, board, before = _names(given), _text(given, "board"), _text(given, "before")
+    await of_owner(services.moodboard.place, who, names, board, before)
+    return JSONResponse({})
 
 
 async def delete(services: Services, request: HTTPRequest) -> Response:
-    """Delete the board of the path with its pins; both can be had back for a day."""
-    await _done(services.moodboard.delete_board, request, request.path_params["id"])
-    return _fresh({})
+    """Take the `pins` of the body off their boards."""
+    who = owner(request)
+    await of_owner(services.moodboard.delete, who, _names(await bodies.fields(request)))
+    return JSONResponse({})
 
 
 async def restore(services: Services, request: HTTPRequest) -> Response:
-    """Bring the board of the path back, with its pins."""
-    name = request.path_params["id"]
-    return _fresh(told(await _done(services.moodboard.restore_board, request, name)))
+    """Bring the deleted `pins` of the body back."""
+    who = owner(request)
+    await of_owner(services.moodboard.restore, who, _names(await bodies.fields(request)))
+    return JSONResponse({})
 
 
-async def pins(services: Services, request: HTTPRequest) -> Response:
-    """`{"pins": [...]}`, all pins of the board of the path, in their order."""
-    found = await _done(services.moodboard.pins, request, request.path_params["id"])
-    return _fresh({"pins": [pin_routes.told(pin) for pin in found]})
+def owner(request: HTTPRequest) -> str:
+    """Whose boards they are. Raises `Refused` for what has no cookie and no login."""
+    who = owner_of(request)
+    if not who:
+        raise answers.Refused(403, NOBODY)
+    return who
 
 
-def told(board: Board) -> dict[str, object]:
-    """A board as the page knows it."""
-    return {"id": board.id, "title": board.title, "made_at": board.made_at, "pins": board.pins}
+async def of_owner(
+    work: Callable[Args, Found], /, *args: Args.args, **kwargs: Args.kwargs
+) -> Found:
+    """What `work` gives, done in a thread; 404 for a pin or board that is not the owner's."""
+    try:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    except InvalidRequest as error:
+        is_missing = str(error) in (moodboard.NO_PIN, moodboard.NO_BOARD)
+        raise answers.Refused(404 if is_missing else 422, str(error)) from error
 
 
-async def _done(call: Callable[..., T], request: HTTPRequest, *rest: object) -> T:
-    return await asyncio.to_thread(call, answers.owner(request), *rest)
+def told(one: Pin) -> dict[str, object]:
+    """A pin as the page knows it: what somebody said of it, and what made it."""
+    made = one.request
+    return {
+        "id": one.id,
+        "board": one.board,
+        "pinned_at": one.pinned_at,
+        "stage": one.stage.value,
+        "title": one.title,
+        "note": one.note,
+        "tags": list(one.tags),
+        "star": one.star,
+        "role": one.role,
+        "prompt": typed(made.prompt, made.references),
+        "seed": made.seed,
+        "width": made.width,
+        "height": made.height,
+        "steps": made.steps,
+        "guidance_scale": made.guidance_scale,
+        "model": made.model,
+        "loras": [{"name": lora.name, "scale": lora.scale} for lora in made.loras],
+        "references": [
+            {"digest": looked_at.digest, "role": looked_at.role, "strength": looked_at.strength}
+            for looked_at in made.references
+        ],
+        "blend": None if made.blend is None else asdict(made.blend),
+    }
 
 
-def _fresh(content: dict[str, object]) -> Response:
-    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+def _board(board: Board) -> Response:
+    return JSONResponse(asdict(board))
+
+
+def _text(given: Mapping[str, object], field: str) -> str:
+    value = given.get(field, "")
+    if not isinstance(value, str):
+        raise answers.Refused(422, NO_NAME.format(field=field))
+    return value
+
+
+def _names(given: Mapping[str, object]) -> list[str]:
+    names = given.get("pins")
+    if not isinstance(names, list) or not 1 <= len(names) <= MOST_AT_ONCE:
+        raise answers.Refused(422, NO_PINS)
+    if not all(isinstance(name, str) for name in names):
+        raise answers.Refused(422, NO_PINS)
+    return names
+
+
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise answers.Refused(422, NO_RANGE)
+    return int(text)

@@ -1,7 +1,6 @@
 """How a picture came to be, as a clip to save."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
@@ -16,14 +15,11 @@ from klein_ui.clips import Kind
 from klein_ui.contract import InvalidPicture
 from klein_ui.provenance import moving
 from klein_ui.provenance.moving import Clip
-from klein_ui.ui import answers
-from klein_ui.ui.owners import owner_of
+from klein_ui.ui import answers, board_routes, bodies
 from klein_ui.ui.services import Services
 
 CLIP_PATH = "/gradio_api/live/history/clip"
-MOST_BYTES = 4096
 UNREADABLE = "This is no request for a clip; reload the page, then save it again."
-NOBODY = "Nothing is kept of who has no cookie; let this page set one, then type on."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +39,8 @@ def routes(services: Services) -> list[BaseRoute]:
 
 async def clip(services: Services, request: HTTPRequest) -> Response:
     """`{"session", "from", "to", "as": "webp" or "gif"}` -> the clip, to be saved."""
-    owner = owner_of(request)
-    if not owner:
-        raise answers.Refused(403, NOBODY)
-    wanted = _wanted(await _body(request))
+    owner = board_routes.owner(request)
+    wanted = _wanted(await bodies.fields(request))
     made = await asyncio.to_thread(_made, services, owner, wanted)
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
@@ -69,22 +63,10 @@ def _made(services: Services, owner: str, wanted: Wanted) -> Clip:
     return moving.export(services.exporter, pictures, way[-1].request, wanted.kind)
 
 
-async def _body(request: HTTPRequest) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise answers.Refused(413, UNREADABLE)
-    return body
-
-
-def _wanted(body: bytes) -> Wanted:
-    try:
-        said = json.loads(body)
-        ends = [said.get(name, "") for name in ("session", "from", "to")]
-        kind = Kind(said.get("as", Kind.WEBP))
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise answers.Refused(422, UNREADABLE) from error
-    if not all(isinstance(end, str) for end in ends) or not ends[2]:
+def _wanted(said: dict[str, object]) -> Wanted:
+    session, first, last = (said.get(name, "") for name in ("session", "from", "to"))
+    kind = said.get("as", Kind.WEBP.value)
+    texts = isinstance(session, str) and isinstance(first, str) and isinstance(last, str)
+    if not texts or not last or kind not in list(Kind):
         raise answers.Refused(422, UNREADABLE)
-    return Wanted(ends[0], ends[1], ends[2], kind)
+    return Wanted(str(session), str(first), str(last), Kind(str(kind)))

@@ -24,11 +24,10 @@ from klein_ui.provenance.frames import frame_in
 from klein_ui.provenance.names import file_name
 from klein_ui.provenance.record import Record
 from klein_ui.provenance.sheet import SheetFormat, SheetItem, sheet
-from klein_ui.ui import answers
+from klein_ui.ui import answers, board_routes, bodies
 from klein_ui.ui.services import Services
 
 EXPORT_PATH = "/gradio_api/live/export"
-MAX_BODY_BYTES = 64 * 2**10
 KINDS = ("zip", "sheet.png", "sheet.pdf", "png", "webp", "jpeg")
 FORMATS = {"png": Format.PNG, "webp": Format.WEBP, "jpeg": Format.JPEG}
 ZIP = "application/zip"
@@ -60,8 +59,8 @@ async def export(turn: asyncio.Lock, services: Services, request: HTTPRequest) -
     What is wrong with the first picture is said before anything is sent. Where a later one is held
     back, the ZIP ends early, and the browser says that the download failed.
     """
-    owner = answers.owner(request)
-    fields = await answers.json_of(request, MAX_BODY_BYTES)
+    owner = board_routes.owner(request)
+    fields = await bodies.fields(request)
     kind = fields.get("as")
     if kind not in KINDS:
         raise answers.Refused(422, UNCLEAR)
@@ -143,7 +142,7 @@ def _sheet(
     def item(pin: Pin) -> SheetItem:
         def load() -> Pixels:
             if is_gone():
-                raise KleinError(answers.CUT_OFF)
+                raise KleinError(bodies.CUT_OFF)
             return frame_and_record(services, owner, pin)[0]
 
         return SheetItem(Record(pin.request, stage=pin.stage), load, card_of(pin))

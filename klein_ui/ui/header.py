@@ -25,11 +25,14 @@ HEADER = """
         <dd>new seed, another picture of the same words</dd>
         <dt><kbd>Ctrl</kbd> <kbd>C</kbd> or <kbd>⌘</kbd> <kbd>C</kbd></dt>
         <dd>copy the picture, when no text is selected</dd>
+        <dt><kbd>Ctrl</kbd> <kbd>S</kbd> or <kbd>⌘</kbd> <kbd>S</kbd></dt>
+        <dd>pin the picture to the Moodboard, and type on</dd>
         <dt><kbd>Ctrl</kbd> <kbd>Z</kbd> or <kbd>⌘</kbd> <kbd>Z</kbd></dt>
         <dd>undo: what you typed, or outside of the text the last change of the images</dd>
         <dt><kbd>Alt</kbd> <kbd>←</kbd> and <kbd>Alt</kbd> <kbd>→</kbd></dt>
         <dd>the moment before, and the one after; arrows alone on the strip under the picture</dd>
         <dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>on the handle of an image: move it</dd>
+        <dt><kbd>Alt</kbd> with arrows</dt><dd>on the Moodboard: move what is picked</dd>
         <dt><kbd>/</kbd></dt><dd>back to the prompt</dd>
       </dl>
     </div>

@@ -17,7 +17,7 @@ from klein_ui.files import sentence
 from klein_ui.provenance import archive, chunks
 from klein_ui.provenance.reading import MAX_SIDECAR_BYTES, Found, kind_of, read
 from klein_ui.ui import answers
-from klein_ui.ui.answers import NOBODY
+from klein_ui.ui.board_routes import NOBODY
 from klein_ui.ui.opened import opened, opened_link, told
 from klein_ui.ui.owners import owner_of
 from klein_ui.ui.rebuilt import rebuilt

@@ -57,7 +57,7 @@ def build(services: Services) -> gr.Blocks:
                     fitted = live.place(services)
                 with gr.Tab("Edit", id="edit"):
                     fitted += edit.place(services)
-                with gr.Tab("Moodboard", id="moodboard"):
+                with gr.Tab("Moodboard", id="board"):
                     board.place()
         between.place()
         lane.place(services, blocks)

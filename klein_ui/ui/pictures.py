@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
@@ -12,7 +11,7 @@ from starlette.routing import BaseRoute
 from klein_ui import compare, images, provenance, uploads
 from klein_ui.contract import Request
 from klein_ui.store import PictureStore
-from klein_ui.ui import answers, changes
+from klein_ui.ui import answers, bodies, changes
 from klein_ui.ui.services import Services
 
 PICTURES_PATH = "/gradio_api/live/pictures"
@@ -31,9 +30,9 @@ def routes(services: Services) -> list[BaseRoute]:
     """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
     # Decoding takes long; a heap of images must not keep all threads from encoding frames, nor
     # all bodies of many uploads lie in memory at once.
-    turn, bodies = asyncio.Lock(), asyncio.Semaphore(MOST_UPLOADS)
+    turn, room = asyncio.Lock(), asyncio.Semaphore(MOST_UPLOADS)
     return [
-        answers.route(PICTURES_PATH, partial(add, turn, bodies), services, "POST"),
+        answers.route(PICTURES_PATH, partial(add, turn, room), services, "POST"),
         answers.route(PICTURE_PATH, partial(picture_jpeg, turn), services, "GET"),
         answers.route(changes.CHANGES_PATH, changes.changes_png, services, "GET"),
         answers.route(changes.SOURCES_PATH, changes.sources, services, "POST"),
@@ -41,14 +40,14 @@ def routes(services: Services) -> list[BaseRoute]:
 
 
 async def add(
-    turn: asyncio.Lock, bodies: asyncio.Semaphore, services: Services, request: HTTPRequest
+    turn: asyncio.Lock, room: asyncio.Semaphore, services: Services, request: HTTPRequest
 ) -> Response:
     """Keep the image in the body, or the frame that `?frame=` names, with what made it."""
     name = request.query_params.get("frame")
     made_by: Request | None = None
     if name is None:
-        async with bodies:
-            body = await _body(request)
+        async with room:
+            body = await bodies.raw(request, uploads.MAX_UPLOAD_BYTES, uploads.TOO_LARGE, CUT_OFF)
             async with turn:
                 upload = await asyncio.to_thread(uploads.decoded, body)
     else:
@@ -61,7 +60,7 @@ async def add(
 async def picture_jpeg(turn: asyncio.Lock, services: Services, request: HTTPRequest) -> Response:
     """A kept picture within `?side=`, or filling exactly `?width=` and `?height=`, in pixels."""
     digest, query = request.path_params["digest"], request.query_params
-    side, width, height = (_side(query, name) for name in ("side", "width", "height"))
+    within, width, height = (side(query, name) for name in ("side", "width", "height"))
     if (width is None) != (height is None):
         raise answers.Refused(422, WRONG_SIDE)
 
@@ -69,32 +68,17 @@ async def picture_jpeg(turn: asyncio.Lock, services: Services, request: HTTPRequ
         pixels = answers.stored(services.pictures, digest)
         if width and height:
             pixels = compare.fitted(pixels, width, height)
-        return images.jpeg(compare.within(pixels, side) if side else pixels, images.FINE_QUALITY)
+        return images.jpeg(
+            compare.within(pixels, within) if within else pixels, images.FINE_QUALITY
+        )
 
     async with turn:
         body = await asyncio.to_thread(encoded)
     return Response(body, media_type=images.JPEG, headers=FOR_EVER)
 
 
-async def _body(request: HTTPRequest) -> bytes:
-    """The body, read no further than the limit."""
-    chunks, size_bytes = list[bytes](), 0
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:12]) > uploads.MAX_UPLOAD_BYTES:
-        raise answers.Refused(413, uploads.TOO_LARGE)
-    try:
-        async for chunk in request.stream():
-            chunks.append(chunk)
-            size_bytes += len(chunk)
-            if size_bytes > uploads.MAX_UPLOAD_BYTES:
-                raise answers.Refused(413, uploads.TOO_LARGE)
-    except ClientDisconnect as error:
-        raise answers.Refused(400, CUT_OFF) from error
-    return b"".join(chunks)
-
-
 def keep(store: PictureStore, upload: uploads.Upload, made_by: Request | None) -> dict[str, object]:
-    """Keep `upload`, which the request `made_by` made if any did; what the page gets told."""
+    """What the page knows of `upload` once it is in the store, with what made it."""
     digest = store.put(upload.pixels, made_by)
     maker = store.made_by(digest)
     height, width = upload.pixels.shape[:2]
@@ -107,7 +91,8 @@ def keep(store: PictureStore, upload: uploads.Upload, made_by: Request | None) -
     }
 
 
-def _side(query: Mapping[str, str], name: str) -> int | None:
+def side(query: Mapping[str, str], name: str) -> int | None:
+    """The pixels that the query gives as `name`, None without. Raises `Refused`."""
     text = query.get(name)
     if text is None:
         return None

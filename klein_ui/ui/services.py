@@ -27,7 +27,7 @@ Raises `KleinError`. It may take minutes, and more than one at a time may be ask
 class Services:
     """The one engine behind the page and the models it may have, where finished frames wait to be
     fetched, where the images of the gallery are kept, the LoRAs there are and may be, how pictures
-    leave, and where what was typed and pinned is kept."""
+    leave, where what was typed is kept, and where what somebody pinned is."""
 
     choices: Choices
     dispatcher: Dispatcher

@@ -14,13 +14,12 @@ from klein_ui.contract import Frame, InvalidRequest, Request
 from klein_ui.provenance import moving
 from klein_ui.provenance.moving import Clip
 from klein_ui.provenance.names import file_name
-from klein_ui.ui import answers
+from klein_ui.ui import answers, bodies
 from klein_ui.ui.services import Services
 
 WALK_PATH = "/gradio_api/live/walk"
 STRIP = "strip"
 LEAST, MOST = 2, 48
-MAX_BODY_BYTES = 16_384
 MAX_NAME_CHARS = 5_000
 
 NO_FRAMES = f"A walk needs {LEAST} to {MOST} pictures."
@@ -37,11 +36,11 @@ async def walk(services: Services, request: HTTPRequest) -> Response:
 
     What is no longer in memory is made again. The file holds no request, since it is of many.
     """
-    names, kind, title = _asked(await answers.json_of(request, MAX_BODY_BYTES))
+    names, kind, title = _asked(await bodies.fields(request))
     pictures = dict[str, Picture]()
     for name in dict.fromkeys(names):
         if await request.is_disconnected():
-            raise answers.Refused(400, answers.CUT_OFF)
+            raise answers.Refused(400, bodies.CUT_OFF)
         frame = await answers.frame_of(services, name)
         # One frame at a time: what waits are JPEGs.
         pictures[name] = await asyncio.to_thread(_checked, services, frame)

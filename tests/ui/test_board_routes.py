@@ -1,33 +1,40 @@
-"""Boards and pins over the wire: kept, changed, arranged, deleted; seen by their owner alone."""
+"""Boards and pins over the wire: kept from the shelf, arranged, and seen by their owner alone."""
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from klein_ui import provenance
-from klein_ui.contract import Frame
-from klein_ui.moodboard import NO_BOARD, NO_PIN
-from klein_ui.ui import board_routes, pictures, pin_routes, socket, walk_routes
-from klein_ui.ui.answers import FOREIGN_PAGE, NOBODY, NOT_JSON, TOO_LONG
-from klein_ui.ui.board_routes import BOARDS_PATH
+from klein_ui import moodboard, provenance
+from klein_ui.contract import Blend, Frame, Lora, Reference
+from klein_ui.ledger import Ledger
+from klein_ui.moodboard import Moodboard
+from klein_ui.pins import Bounds
+from klein_ui.ui import board_routes, bodies, pictures, pin_routes, socket
+from klein_ui.ui.answers import FOREIGN_PAGE
+from klein_ui.ui.board_routes import BOARDS_PATH, PINS_PATH
 from klein_ui.ui.owners import COOKIE
-from klein_ui.ui.pin_routes import NO_LIST, PINS_PATH
 from klein_ui.ui.services import Services
 
-from .exporting import ME, OTHER, made, owner, pixels_of
+from ..kept import ORIGIN, fill, frame, mounted
 
-Fields = dict[str, Any]
+ME, OTHER = "m" * 32, "o" * 32
+NOWHERE = "f" * 16
 
 
 def client_of(services: Services, cookie: str = ME) -> TestClient:
-    parts = (socket, pictures, board_routes, pin_routes, walk_routes)
-    routes = [route for part in parts for route in part.routes(services)]
+    routes = [
+        *socket.routes(services),
+        *pictures.routes(services),
+        *board_routes.routes(services),
+        *pin_routes.routes(services),
+    ]
     return TestClient(Starlette(routes=routes), cookies={COOKIE: cookie} if cookie else {})
 
 
@@ -37,263 +44,328 @@ def client(services: Services) -> Iterator[TestClient]:
         yield made
 
 
-def pin(client: TestClient, services: Services, prompt: str, **more: object) -> Fields:
-    name = services.shelf.put(made(services, prompt))
-    reply = client.post(PINS_PATH, json={"frame": name, **more})
+def pinned(services: Services, client: TestClient, made: Frame, board: str = "") -> dict[str, Any]:
+    """Put the frame on the shelf, and pin it from there."""
+    name = services.shelf.put(made)
+    reply = client.post(PINS_PATH, json={"frame": name, "board": board})
     assert reply.status_code == 200, reply.text
-    return dict(reply.json())
+    answer: dict[str, Any] = reply.json()
+    return answer
 
 
-def boards(client: TestClient) -> list[Fields]:
-    return list(client.get(BOARDS_PATH).json()["boards"])
+def boards(client: TestClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get(BOARDS_PATH).json()["boards"]
+    return found
 
 
-def on(client: TestClient, board: str) -> list[str]:
-    """The prompts of the pins of a board."""
-    reply = client.get(f"{BOARDS_PATH}/{board}/pins")
-    return [each["prompt"] for each in reply.json()["pins"]]
+def pins(client: TestClient, board: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get(f"{BOARDS_PATH}/{board}/pins").json()["pins"]
+    return found
 
 
-def test_a_frame_becomes_a_pin_on_the_first_board(client: TestClient, services: Services) -> None:
-    kept = pin(client, services, "a red sun")
-    (board,) = boards(client)
-    assert (board["title"], board["pins"], kept["board"]) == ("Moodboard", 1, board["id"])
-    assert (kept["prompt"], kept["seed"], kept["stage"]) == ("a red sun", 0, "final")
-    assert (kept["star"], kept["tags"], kept["role"], kept["blend"]) == (False, [], "", None)
-    assert on(client, board["id"]) == ["a red sun"]
+def sentence(reply: Any, status: int) -> str:
+    """The one sentence of an answer that refuses."""
+    assert reply.status_code == status, reply.text
+    (told,) = reply.json().items()
+    assert told[0] == "sentence"
+    return str(told[1])
 
 
-def test_the_pin_holds_the_very_pixels_of(client: TestClient, services: Services) -> None:
-    frame = made(services, "a red sun")
-    name = services.shelf.put(frame)
-    kept = client.post(PINS_PATH, json={"frame": name}).json()
-    (mine,) = services.moodboard.boards(owner())
-    png = services.moodboard.picture(owner(), kept["id"])
-    assert provenance.request_from(text_of(png)) == frame.request
-    assert np.array_equal(pixels_of(png), frame.pixels)
-    assert mine.pins == 1
-    screen = client.get(f"{PINS_PATH}/{kept['id']}/picture.jpg")
-    assert pixels_of(screen.content).shape == frame.pixels.shape
-    assert "immutable" in screen.headers["cache-control"]
-    small = client.get(f"{PINS_PATH}/{kept['id']}/thumbnail.webp")
-    assert max(pixels_of(small.content).shape) <= 320
+def test_a_frame_of_the_shelf_is_pinned_with_all_that_made_it(
+    services: Services, client: TestClient
+) -> None:
+    made = frame(
+        "a cup. Use the style of image 1.",
+        seed=9,
+        references=(Reference("0" * 64, "style", 0.5),),
+        loras=(Lora("ink", 0.5),),
+        blend=Blend("a bowl", 3, 0.25),
+    )
+    pin = pinned(services, client, made)
+    assert pin["board_title"] == moodboard.FIRST_BOARD
+    ((board,), (listed,)) = (boards(client), pins(client, pin["board"]))
+    assert (board["id"], board["title"], board["pins"]) == (pin["board"], "Moodboard", 1)
+    assert listed == {key: value for key, value in pin.items() if key != "board_title"}
+    assert (listed["prompt"], listed["seed"], listed["stage"]) == ("a cup", 9, "final")
+    assert (listed["width"], listed["height"], listed["steps"]) == (64, 48, 4)
+    assert (listed["guidance_scale"], listed["model"]) == (1.0, "postcard")
+    assert listed["loras"] == [{"name": "ink", "scale": 0.5}]
+    assert listed["references"] == [{"digest": "0" * 64, "role": "style", "strength": 0.5}]
+    assert listed["blend"] == {"prompt": "a bowl", "seed": 3, "share": 0.25}
 
 
-def test_a_frame_that_left_memory_is_made_again(client: TestClient, services: Services) -> None:
-    frame = made(services, "a red sun")
-    kept = client.post(PINS_PATH, json={"frame": services.shelf.promise(frame.request)}).json()
-    assert np.array_equal(pixels_of(services.moodboard.picture(owner(), kept["id"])), frame.pixels)
+def test_a_frame_that_left_the_memory_is_made_again(services: Services, client: TestClient) -> None:
+    name = services.shelf.promise(frame("sun").request)
+    pin = client.post(PINS_PATH, json={"frame": name}).json()
+    assert (pin["prompt"], pin["stage"]) == ("sun", "final")
+    failing = services.shelf.promise(frame("boom").request)
+    assert sentence(client.post(PINS_PATH, json={"frame": failing}), 503)
+    assert sentence(client.post(PINS_PATH, json={"frame": "gone"}), 404) == socket.GONE
+    assert len(pins(client, pin["board"])) == 1
 
 
-def test_what_is_said_of_a_pin_stays(client: TestClient, services: Services) -> None:
-    kept = pin(client, services, "a red sun")
-    address = f"{PINS_PATH}/{kept['id']}"
-    said = {"title": "Dawn", "note": "one\ntwo", "tags": ["sky", "Sky", "red"], "star": True}
-    changed = client.patch(address, json={**said, "role": "palette"}).json()
-    assert changed == {**kept, **said, "tags": ["sky", "red"], "role": "palette"}
-    assert client.patch(address, json={"star": False}).json() == {**changed, "star": False}
+def test_the_png_of_a_pin_tells_what_made_its_references(
+    services: Services, client: TestClient
+) -> None:
+    first = frame("a cup")
+    digest = services.pictures.put(first.pixels, first.request)
+    pin = pinned(services, client, frame("a bowl", seed=8, references=(Reference(digest),)))
+    name = client.post(f"{PINS_PATH}/{pin['id']}/frame").json()["frame"]
+    kept = services.moodboard.picture(owner_name(services), pin["id"])
+    with Image.open(io.BytesIO(kept)) as opened:
+        record = provenance.record.record_from(str(opened.info[provenance.CHUNK]))
+    assert record.lineage == (first.request,)
+    assert services.shelf.get(name) is not None
+
+
+def owner_name(services: Services) -> str:
+    """The owner of the one board there is."""
+    ((owner,),) = services.ledger.rows("SELECT owner FROM boards")
+    return str(owner)
+
+
+def test_boards_are_made_renamed_deleted_and_brought_back(
+    services: Services, client: TestClient
+) -> None:
+    made = client.post(BOARDS_PATH, json={"title": "  Night\nwalks "}).json()
+    assert made["title"] == "Night walks"
+    pin = pinned(services, client, frame(), made["id"])
+    at = f"{BOARDS_PATH}/{made['id']}"
+    assert client.patch(at, json={"title": "Dusk"}).json()["title"] == "Dusk"
+    assert client.delete(at).json() == {}
+    assert boards(client) == []
+    assert sentence(client.get(f"{at}/pins"), 404) == moodboard.NO_BOARD
+    back = client.post(f"{at}/restore").json()
+    assert (back["title"], back["pins"]) == ("Dusk", 1)
+    assert [one["id"] for one in pins(client, made["id"])] == [pin["id"]]
+
+
+def test_what_is_said_of_a_pin(services: Services, client: TestClient) -> None:
+    pin = pinned(services, client, frame())
+    at = f"{PINS_PATH}/{pin['id']}"
+    said = {"title": "Cup", "note": "one\ntwo", "tags": ["a", "A", "b"], "star": True}
+    answer = client.patch(at, json={**said, "role": "palette"}).json()
+    assert answer["tags"] == ["a", "b"]
+    assert (answer["title"], answer["note"], answer["role"]) == ("Cup", "one\ntwo", "palette")
+    assert answer["star"] is True
+    answer = client.patch(at, json={"star": False}).json()
+    assert (answer["star"], answer["title"]) == (False, "Cup")
 
 
 @pytest.mark.parametrize(
-    "fields",
+    "said",
     [
-        {"star": "yes"},
-        {"tags": "sky"},
+        {"title": 7},
         {"title": "x" * 201},
-        {"note": "x" * 5001},
-        {"tags": [7] * 21},
+        {"note": ["x"]},
+        {"tags": "sea"},
+        {"tags": [7]},
+        {"tags": {"sea": 1}},
+        {"star": 1},
+        {"role": {}},
+        {"role": "x" * 81},
     ],
 )
-def test_what_cannot_be_said_is_refused(
-    client: TestClient, services: Services, fields: Fields
+def test_what_a_pin_cannot_be_told(
+    services: Services, client: TestClient, said: dict[str, object]
 ) -> None:
-    kept = pin(client, services, "a red sun")
-    reply = client.patch(f"{PINS_PATH}/{kept['id']}", json=fields)
-    assert reply.status_code == 422
-    assert reply.json()["sentence"].endswith(".")
-    (pinned_still,) = client.get(f"{BOARDS_PATH}/{kept['board']}/pins").json()["pins"]
-    assert pinned_still == kept
+    pin = pinned(services, client, frame())
+    assert sentence(client.patch(f"{PINS_PATH}/{pin['id']}", json=said), 422).endswith(".")
+    (after,) = pins(client, pin["board"])
+    assert [after[key] for key in ("title", "note", "tags", "star", "role")] == [
+        "",
+        "",
+        [],
+        False,
+        "",
+    ]
 
 
-def test_pins_are_arranged_and_moved(client: TestClient, services: Services) -> None:
-    one, two, three = (pin(client, services, name) for name in ("one", "two", "three"))
-    board = one["board"]
-    place = f"{PINS_PATH}/place"
-    assert client.post(
-        place, json={"pins": [three["id"]], "board": board, "before": one["id"]}
-    ).is_success
-    assert on(client, board) == ["three", "one", "two"]
-    other = client.post(BOARDS_PATH, json={"title": "Other"}).json()
-    both = [two["id"], three["id"]]
-    assert client.post(place, json={"pins": both, "board": other["id"], "before": None}).is_success
-    assert on(client, board) == ["one"]
-    assert on(client, other["id"]) == ["two", "three"]
-
-
-def test_deleted_pins_and_boards_come_back(client: TestClient, services: Services) -> None:
-    one, two = pin(client, services, "one"), pin(client, services, "two")
-    board = one["board"]
-    assert client.post(f"{PINS_PATH}/delete", json={"pins": [one["id"]]}).is_success
-    assert on(client, board) == ["two"]
-    assert client.post(f"{PINS_PATH}/restore", json={"pins": [one["id"]]}).is_success
-    assert on(client, board) == ["one", "two"]
-    assert client.delete(f"{BOARDS_PATH}/{board}").is_success
-    assert boards(client) == []
-    assert client.post(f"{BOARDS_PATH}/{board}/restore").json()["pins"] == 2
-    assert client.patch(f"{BOARDS_PATH}/{board}", json={"title": "Sky"}).json()["title"] == "Sky"
-    assert two["id"] != one["id"]
-
-
-def test_a_pin_goes_into_the_gallery_with_its_role(client: TestClient, services: Services) -> None:
-    kept = pin(client, services, "a red sun")
-    client.patch(f"{PINS_PATH}/{kept['id']}", json={"role": "palette"})
-    image = client.post(f"{PINS_PATH}/{kept['id']}/reference").json()
-    assert (image["width"], image["height"], image["role"]) == (128, 160, "palette")
-    maker = services.pictures.made_by(image["digest"])
-    assert maker is not None
-    assert image["made_by"] == provenance.request_digest(maker)
-
-
-def test_the_palette_is_five_colours_at_most(client: TestClient, services: Services) -> None:
-    kept = pin(client, services, "a red sun")
-    colours = client.get(f"{PINS_PATH}/{kept['id']}/palette").json()["colours"]
-    assert 1 <= len(colours) <= 5
-    assert all(each["hex"].startswith("#") and 0 < each["share"] <= 1 for each in colours)
-
-
-def test_a_pin_has_a_name_on_the_shelf(client: TestClient, services: Services) -> None:
-    kept = pin(client, services, "a red sun")
-    name = client.post(f"{PINS_PATH}/{kept['id']}/frame").json()["frame"]
-    found = services.shelf.get(name)
-    assert found is not None
-    assert found.request.prompt == "a red sun"
-
-
-ASKED_OF_A_PIN = (
-    ("PATCH", "", {"title": "mine"}),
-    ("GET", "/thumbnail.webp", None),
-    ("GET", "/picture.jpg", None),
-    ("GET", "/palette", None),
-    ("POST", "/frame", None),
-    ("POST", "/reference", None),
-)
-
-
-@pytest.mark.parametrize(("method", "path", "fields"), ASKED_OF_A_PIN)
-def test_the_pin_of_another_is_as_if_it_were_not_there(
-    client: TestClient, services: Services, method: str, path: str, fields: Fields | None
+def test_pins_are_arranged_moved_deleted_and_brought_back(
+    services: Services, client: TestClient
 ) -> None:
-    kept = pin(client, services, "a red sun")
-    with client_of(services, OTHER) as other:
-        theirs = other.request(method, f"{PINS_PATH}/{kept['id']}{path}", json=fields)
-        missing = other.request(method, f"{PINS_PATH}/{'f' * 16}{path}", json=fields)
-    assert (theirs.status_code, theirs.json()) == (422, {"sentence": NO_PIN})
-    assert (missing.status_code, missing.json()) == (422, {"sentence": NO_PIN})
+    made = [pinned(services, client, frame(seed=seed)) for seed in range(3)]
+    a, b, c = (pin["id"] for pin in made)
+    first = made[0]["board"]
+    second = client.post(BOARDS_PATH, json={"title": "Two"}).json()["id"]
+
+    def order(board: str) -> list[str]:
+        return [pin["id"] for pin in pins(client, board)]
+
+    def place(names: list[str], board: str, before: str = "") -> None:
+        body = {"pins": names, "board": board, "before": before}
+        assert client.post(f"{PINS_PATH}/place", json=body).status_code == 200
+
+    place([c], first, a)
+    assert order(first) == [c, a, b]
+    place([b, c], second)
+    assert (order(first), order(second)) == ([a], [b, c])
+    assert client.post(f"{PINS_PATH}/delete", json={"pins": [b]}).json() == {}
+    assert order(second) == [c]
+    assert client.post(f"{PINS_PATH}/restore", json={"pins": [b]}).json() == {}
+    assert order(second) == [b, c]
 
 
-def test_the_boards_of_another_are_out_of_reach(client: TestClient, services: Services) -> None:
-    kept = pin(client, services, "a red sun")
+def test_pins_come_by_the_page(services: Services, client: TestClient) -> None:
+    made = [pinned(services, client, frame(seed=seed)) for seed in range(5)]
+    at = f"{BOARDS_PATH}/{made[0]['board']}/pins"
+    answer = client.get(at, params={"start": 3, "limit": 10}).json()
+    assert [pin["seed"] for pin in answer["pins"]] == [3, 4]
+    assert answer["total"] == 5
+    assert client.get(at, params={"start": 9}).json() == {"pins": [], "total": 5}
+    for wrong in ("-1", "x", "", "9" * 20, "٣"):
+        assert sentence(client.get(at, params={"start": wrong}), 422) == board_routes.NO_RANGE
+
+
+def test_how_a_pin_looks(services: Services, client: TestClient) -> None:
+    pin = pinned(services, client, frame(width=512, height=256))
+    at = f"{PINS_PATH}/{pin['id']}"
+    for path, size, kind in (
+        ("thumbnail.webp", (320, 160), "WEBP"),
+        ("picture.jpg", (512, 256), "JPEG"),
+        ("picture.jpg?side=64", (64, 32), "JPEG"),
+    ):
+        reply = client.get(f"{at}/{path}")
+        assert "private" in reply.headers["cache-control"]
+        with Image.open(io.BytesIO(reply.content)) as picture:
+            assert (picture.size, picture.format) == (size, kind)
+    assert sentence(client.get(f"{at}/picture.jpg?side=1"), 422) == pictures.WRONG_SIDE
+    colours = client.get(f"{at}/palette").json()["colours"]
+    assert len(colours) == 5
+    assert sum(one["share"] for one in colours) == pytest.approx(1, abs=1e-3)
+    assert all(len(one["hex"]) == 7 for one in colours)
+
+
+def test_a_pin_is_a_frame_of_the_very_pixels_and_needs_no_model(
+    services: Services, client: TestClient
+) -> None:
+    made = frame("boom")
+    pin = pinned(services, client, made)
+    name = client.post(f"{PINS_PATH}/{pin['id']}/frame").json()["frame"]
+    kept = services.shelf.get(name)
+    assert kept is not None
+    assert kept.frame is not None
+    assert (kept.frame.pixels == made.pixels).all()
+    assert (kept.request, kept.frame.origin) == (made.request, ORIGIN)
+
+
+def test_a_pin_becomes_an_image_of_the_gallery(services: Services, client: TestClient) -> None:
+    made = frame(width=128, height=96)
+    pin = pinned(services, client, made)
+    answer = client.post(f"{PINS_PATH}/{pin['id']}/reference").json()
+    assert (answer["width"], answer["height"]) == (128, 96)
+    assert answer["made_by"] == provenance.request_digest(made.request)
+    assert (services.pictures.get(answer["digest"]) == made.pixels).all()
+    small = pinned(services, client, frame(width=16, height=16))
+    assert sentence(client.post(f"{PINS_PATH}/{small['id']}/reference"), 422)
+
+
+def test_nobody_sees_or_touches_the_boards_of_another(
+    services: Services, client: TestClient
+) -> None:
+    pin = pinned(services, client, frame())
     with client_of(services, OTHER) as other:
         assert boards(other) == []
-        assert on(other, kept["board"]) == []
+        mine = other.post(BOARDS_PATH, json={"title": "Mine"}).json()["id"]
+        board, at = f"{BOARDS_PATH}/{pin['board']}", f"{PINS_PATH}/{pin['id']}"
+        names = {"pins": [pin["id"]]}
         for reply in (
-            other.delete(f"{BOARDS_PATH}/{kept['board']}"),
-            other.patch(f"{BOARDS_PATH}/{kept['board']}", json={"title": "mine"}),
-            other.post(f"{BOARDS_PATH}/{kept['board']}/restore"),
+            other.get(f"{board}/pins"),
+            other.patch(board, json={"title": "x"}),
+            other.delete(board),
+            other.post(f"{board}/restore"),
+            other.patch(at, json={"title": "x"}),
+            other.get(f"{at}/thumbnail.webp"),
+            other.get(f"{at}/picture.jpg"),
+            other.get(f"{at}/palette"),
+            other.post(f"{at}/frame"),
+            other.post(f"{at}/reference"),
+            other.post(f"{PINS_PATH}/place", json={**names, "board": mine}),
+            other.post(f"{PINS_PATH}/delete", json=names),
+            other.post(f"{PINS_PATH}/restore", json=names),
+            # As if there were none of that name.
+            other.get(f"{PINS_PATH}/{NOWHERE}/thumbnail.webp"),
+            other.get(f"{BOARDS_PATH}/{NOWHERE}/pins"),
         ):
-            assert (reply.status_code, reply.json()) == (422, {"sentence": NO_BOARD})
-        for act in ("delete", "restore"):
-            reply = other.post(f"{PINS_PATH}/{act}", json={"pins": [kept["id"]]})
-            assert (reply.status_code, reply.json()) == (422, {"sentence": NO_PIN})
-    assert on(client, kept["board"]) == ["a red sun"]
+            assert sentence(reply, 404) in (moodboard.NO_PIN, moodboard.NO_BOARD)
+        assert pins(other, mine) == []
+    assert len(pins(client, pin["board"])) == 1
 
 
-def test_who_has_no_cookie_is_told(services: Services) -> None:
-    with client_of(services, "") as program:
-        assert boards(program) == []
-        reply = program.post(BOARDS_PATH, json={"title": "mine"})
-        assert (reply.status_code, reply.json()) == (403, {"sentence": NOBODY})
-
-
-@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
-def test_a_foreign_page_changes_nothing(
-    client: TestClient, services: Services, method: str
-) -> None:
-    kept = pin(client, services, "a red sun")
-    path = BOARDS_PATH if method == "POST" else f"{BOARDS_PATH}/{kept['board']}"
-    reply = client.request(
-        method, path, json={"title": "mine"}, headers={"Origin": "https://evil.example"}
-    )
-    assert (reply.status_code, reply.json()) == (403, {"sentence": FOREIGN_PAGE})
-    assert [board["title"] for board in boards(client)] == ["Moodboard"]
+def test_without_a_cookie_there_are_no_boards(services: Services) -> None:
+    name = services.shelf.put(frame())
+    with client_of(services, "") as nobody:
+        for reply in (
+            nobody.get(BOARDS_PATH),
+            nobody.post(BOARDS_PATH, json={"title": "x"}),
+            nobody.post(PINS_PATH, json={"frame": name}),
+            nobody.get(f"{PINS_PATH}/{NOWHERE}/thumbnail.webp"),
+        ):
+            assert sentence(reply, 403) == board_routes.NOBODY
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "sentence"),
+    ("method", "path"),
     [
-        (b"{", 422, NOT_JSON),
-        (b"[]", 422, NOT_JSON),
-        (b"[" * 100_000, 422, NOT_JSON),
-        (b'{"pins": []}', 422, NO_LIST),
-        (b'{"pins": "all"}', 422, NO_LIST),
-        (b" " * (pin_routes.MAX_BODY_BYTES + 1), 413, TOO_LONG),
+        ("POST", BOARDS_PATH),
+        ("PATCH", f"{BOARDS_PATH}/{NOWHERE}"),
+        ("DELETE", f"{BOARDS_PATH}/{NOWHERE}"),
+        ("POST", PINS_PATH),
+        ("PATCH", f"{PINS_PATH}/{NOWHERE}"),
+        ("POST", f"{PINS_PATH}/delete"),
     ],
 )
-def test_what_makes_no_sense_is_one_sentence(
-    client: TestClient, body: bytes, status: int, sentence: str
-) -> None:
-    reply = client.post(f"{PINS_PATH}/delete", content=body)
-    assert (reply.status_code, reply.json()) == (status, {"sentence": sentence})
-
-
-def test_all_pins_of_a_board_are_listed_at_once(client: TestClient, services: Services) -> None:
-    frames = [made(services, "sea")] + [made(services, f"sea {index}") for index in range(3)]
-    board = ""
-    for index in range(100):
-        frame: Frame = frames[index % 4]
-        shown = Frame(
-            provenance.request_from(provenance.request_json(frame.request)),
-            frame.stage,
-            np.roll(frame.pixels, index, axis=0),
-            frame.timings,
-            frame.origin,
-        )
-        board = services.moodboard.pin(owner(), shown).board
-    assert len(on(client, board)) == 100
-
-
-def test_a_walk_leaves_as_one_file(client: TestClient, services: Services) -> None:
-    names = [services.shelf.put(made(services, prompt)) for prompt in ("one", "two", "three")]
-    path = walk_routes.WALK_PATH
-    for kind, form in (("webp", "WEBP"), ("gif", "GIF"), ("strip", "PNG")):
-        reply = client.post(path, json={"frames": names, "as": kind, "name": "one to three"})
-        assert reply.status_code == 200, reply.text
-        assert "one-to-three" in reply.headers["content-disposition"]
-        with Image.open(io.BytesIO(reply.content)) as picture:
-            assert picture.format == form
-            assert getattr(picture, "n_frames", 1) == (1 if kind == "strip" else 3)
+def test_a_foreign_page_changes_nothing(client: TestClient, method: str, path: str) -> None:
+    reply = client.request(method, path, headers={"Origin": "https://elsewhere.example"})
+    assert sentence(reply, 403) == FOREIGN_PAGE
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("body", "status"),
     [
-        {"frames": ["x"]},
-        {"frames": ["x"] * 49},
-        {"frames": "x"},
-        {"frames": ["x", "y"], "as": "mp4"},
+        (b"{", 422),
+        (b"[]", 422),
+        (b"\xff", 422),
+        (b"[" * 100_000, 422),
+        (b'{"pins": []}', 422),
+        (b'{"pins": "all"}', 422),
+        (b'{"pins": [7]}', 422),
+        (b"", 422),
+        (b" " * (bodies.MAX_FIELDS_BYTES + 1), 413),
     ],
 )
-def test_a_walk_that_makes_no_sense_is_refused(client: TestClient, fields: Fields) -> None:
-    reply = client.post(walk_routes.WALK_PATH, json={"as": "gif", **fields})
-    assert reply.status_code == 422
-    assert reply.json()["sentence"] in (walk_routes.NO_FRAMES, walk_routes.NO_KIND)
+def test_a_body_that_is_no_list_of_pins(client: TestClient, body: bytes, status: int) -> None:
+    for path in ("delete", "restore", "place"):
+        assert sentence(client.post(f"{PINS_PATH}/{path}", content=body), status).endswith(".")
 
 
-def test_a_walk_of_frames_that_are_gone_says_so(client: TestClient) -> None:
-    reply = client.post(walk_routes.WALK_PATH, json={"frames": ["x", "y"], "as": "gif"})
-    assert (reply.status_code, reply.json()) == (404, {"sentence": socket.GONE})
+def test_a_body_without_a_length_is_read_no_further_than_the_limit(client: TestClient) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(10):
+            yield b" " * 2**16
+
+    assert sentence(client.post(BOARDS_PATH, content=chunks()), 413) == bodies.TOO_MANY_FIELDS
 
 
-def text_of(png: bytes) -> str:
-    with Image.open(io.BytesIO(png)) as picture:
-        return str(picture.info["klein-live"])
+def test_full_boards_are_told(services: Services) -> None:
+    small = replace(services, moodboard=Moodboard(services.ledger, Bounds(boards=1, pins=1)))
+    with client_of(small) as client:
+        pinned(small, client, frame())
+        name = services.shelf.put(frame(seed=8))
+        told = sentence(client.post(PINS_PATH, json={"frame": name}), 422)
+        assert told == "There are 1 pins already; delete some first."
+        assert "delete some" in sentence(client.post(BOARDS_PATH, json={"title": "x"}), 422)
+
+
+def test_a_disk_that_takes_nothing_is_told(services: Services, tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=4m") as disk:
+        ledger = Ledger(disk / "kept")
+        on_disk = replace(services, ledger=ledger, moodboard=Moodboard(ledger))
+        with client_of(on_disk) as client:
+            pinned(on_disk, client, frame())
+            fill(disk / "filler")
+            name = services.shelf.put(frame(seed=8))
+            told = sentence(client.post(PINS_PATH, json={"frame": name}), 503)
+            assert told.endswith(".")
+            assert len(pins(client, boards(client)[0]["id"])) == 1
+        ledger.close()

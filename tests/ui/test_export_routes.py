@@ -19,8 +19,10 @@ from klein_ui.provenance import archive
 from klein_ui.provenance.export import Exporter
 from klein_ui.provenance.reading import read
 from klein_ui.safety import Gate, Verdict
-from klein_ui.ui import export_routes, saving
-from klein_ui.ui.answers import FOREIGN_PAGE, NOBODY, NOT_JSON
+from klein_ui.ui import bodies, export_routes, saving
+from klein_ui.ui.answers import FOREIGN_PAGE
+from klein_ui.ui.board_routes import NOBODY
+from klein_ui.ui.bodies import NO_OBJECT
 from klein_ui.ui.export_routes import EXPORT_PATH, NOTHING, UNCLEAR
 from klein_ui.ui.owners import COOKIE
 from klein_ui.ui.services import Services
@@ -103,11 +105,11 @@ SENSELESS = (
 def test_what_makes_no_sense_is_one_sentence(client: TestClient, body: bytes) -> None:
     reply = client.post(EXPORT_PATH, content=body)
     assert reply.status_code == 422
-    assert reply.json()["sentence"] in (UNCLEAR, NOT_JSON)
+    assert reply.json()["sentence"] in (UNCLEAR, NO_OBJECT)
 
 
 def test_long_bodies_are_not_read(client: TestClient) -> None:
-    reply = client.post(EXPORT_PATH, content=b" " * (export_routes.MAX_BODY_BYTES + 1))
+    reply = client.post(EXPORT_PATH, content=b" " * (bodies.MAX_FIELDS_BYTES + 1))
     assert reply.status_code == 413
 
 

@@ -18,7 +18,8 @@ from klein_ui.provenance.export import Exported, Format
 from klein_ui.provenance.record import BOARD_CHUNK, CHUNK, Record, record_json
 from klein_ui.roles import compiled
 from klein_ui.ui import open_routes, opened, rebuilt, saving
-from klein_ui.ui.answers import FOREIGN_PAGE, NOBODY
+from klein_ui.ui.answers import FOREIGN_PAGE
+from klein_ui.ui.board_routes import NOBODY
 from klein_ui.ui.export_routes import EXPORT_PATH
 from klein_ui.ui.open_routes import OPEN_PATH
 from klein_ui.ui.services import Services

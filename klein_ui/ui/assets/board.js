@@ -1,219 +1,277 @@
-// The Moodboard tab: what its boards, wall and inspector do together.
+// The Moodboard tab: the boards, the wall, what is picked, and what can be done with it.
 
-const DELETED_MS = 12_000;
+const NOTICE_MS = 8_000;
+const MOST_UNDOS = 32;
 
 /**
- * `on.compare(a, b)` and `on.blend(a, b)`, which may give a sentence, `on.export(board, pins, as)`,
- * `on.toEdit(pins)` and `on.toLive(pin)`.
+ * `store` has the boards. `on` has what other parts do: `toEdit(...pins)`, `toLive(pin)`, `goLive()`, and where
+ * they exist `compare(pinA, pinB)`, `blend(pinA, pinB)`, `export(boardId, pins, as)`, with no pins for the whole
+ * board. A button whose function is missing is hidden.
  */
 function createBoard(root, store, on) {
-  const find = (part) => root.querySelector(`.klein-${part}`);
-  const title = find("board-title");
-  const search = find("board-find");
-  const bin = find("board-export");
-  const large = find("large");
-  let boards = [];
-  let front = "";
-  let undo = null;
-  let hiding = 0;
-  let asked = 0;
-
-  const tabs = createBoards(find("boards"), { choose: open, create });
-  const wall = createWall(find("wall"), store.thumbnail, {
-    chosen,
-    moved: (ids, before) => attempt(() => store.place(ids, front, before)),
-    over: (element) => tabs.aim(tabs.under(element)),
-    dropped,
-    open: look,
-    star,
-    delete: remove,
+  const find = (selector) => root.querySelector(selector);
+  const list = find(".klein-wall");
+  const bar = find(".klein-board-bar");
+  const notice = createBoardNotice(find(".klein-board-notice"), undo);
+  const wall = createWall(list, store.thumbnail);
+  const picking = createPicking(list, wall, picked);
+  const large = createLargeView(find(".klein-large"), {
+    order: wall.visible,
+    pin: wall.pin,
+    picture: (id) => store.picture(id),
+    onClose(id) {
+      picking.only(id);
+      picking.go(id);
+    },
   });
-  const inspector = createInspector(find("inspector"), store, { edit, open: look, say });
-
-  /** A change that fails is said, and what is true is shown again. */
-  async function attempt(change) {
-    try {
-      return await change();
-    } catch (error) {
-      say(error.message);
-      await refresh();
-      return null;
-    }
-  }
-
-  function say(sentence, back = null) {
-    undo = back;
-    const notice = find("board-notice");
-    notice.hidden = !sentence;
-    notice.querySelector("span").textContent = sentence;
-    notice.querySelector("button").hidden = !back;
-    clearTimeout(hiding);
-    if (sentence) hiding = setTimeout(() => say(""), DELETED_MS);
-  }
-
-  async function refresh() {
-    const mine = (asked += 1);
-    try {
-      const all = await store.boards();
-      const chosen = all.find(({ id }) => id === (front || store.chosen())) ?? all[0];
-      const pins = chosen ? await store.pins(chosen.id) : [];
-      if (mine !== asked) return;
-      boards = all;
-      front = chosen?.id ?? "";
-      show(pins);
-    } catch (error) {
-      say(error.message);
-    }
-  }
-
-  function show(pins) {
-    tabs.show(boards, front);
-    const board = boards.find(({ id }) => id === front);
-    if (document.activeElement !== title) title.value = board?.title ?? "";
-    title.disabled = !board;
-    root.querySelector("[data-do='drop']").disabled = !board;
-    wall.show(pins);
-    sift();
-    find("wall-empty").hidden = pins.length > 0;
-    bin.hidden = !on.export || pins.length === 0;
-  }
-
-  function open(id) {
-    front = id;
-    store.choose(id);
-    search.value = "";
-    wall.choose([]);
-    return refresh();
-  }
-
-  async function create() {
-    const made = await attempt(() => store.create(`Board ${boards.length + 1}`));
-    if (!made) return;
-    await open(made.id);
-    title.focus();
-    title.select();
-  }
-
-  async function drop() {
-    const board = boards.find(({ id }) => id === front);
-    if (!board || !(await attempt(() => store.drop(board.id)))) return;
-    front = "";
-    await refresh();
-    say(`“${board.title}” is deleted.`, async () => {
-      await store.restoreBoard(board.id);
-      await open(board.id);
-    });
-  }
-
-  function chosen(pins) {
-    root.dataset.chosen = pins.length ? "yes" : "no";
-    find("board-calm").hidden = pins.length > 0;
-    find("board-chosen").hidden = pins.length === 0;
-    find("board-count").textContent = pins.length === 1 ? "1 pin" : `${pins.length} pins`;
-    for (const [name, count] of [["live", 1], ["compare", 2], ["blend", 2]]) {
-      root.querySelector(`[data-do='${name}']`).hidden = pins.length !== count;
-    }
-    inspector.show(pins.length === 1 ? pins[0] : null);
-  }
-
-  function sift() {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const text = ({ title: name, prompt, note, tags, role, star: isStar }) =>
-      [name, prompt, note, role, ...tags, isStar ? "starred" : ""].join(" ").toLowerCase();
-    wall.filter((pin) => words.every((word) => text(pin).includes(word)));
-  }
-
-  function put(pin) {
-    wall.show(wall.pins().map((other) => (other.id === pin.id ? pin : other)));
-  }
-
-  async function edit(id, fields) {
-    const pin = await attempt(() => store.edit(id, fields));
-    if (pin) put(pin);
-  }
-
-  async function star(pins) {
-    const isStar = !pins.every(({ star: has }) => has);
-    for (const { id } of pins) await edit(id, { star: isStar });
-  }
-
-  async function remove(pins) {
-    const ids = pins.map(({ id }) => id);
-    wall.show(wall.pins().filter(({ id }) => !ids.includes(id)));
-    if (!(await attempt(() => store.delete(ids)))) return;
-    await refresh();
-    say(ids.length === 1 ? "The pin is deleted." : `${ids.length} pins are deleted.`, async () => {
-      await store.restore(ids);
-      await refresh();
-    });
-  }
-
-  function dropped(ids, element) {
-    const to = tabs.under(element);
-    if (!to) return false;
-    const name = boards.find(({ id }) => id === to).title;
-    attempt(async () => {
-      await store.place(ids, to, null);
-      await refresh();
-      say(`Moved to “${name}”.`, async () => {
-        await store.place(ids, front, null);
-        await refresh();
-      });
-    });
-    return true;
-  }
-
-  async function takeBack() {
-    const back = undo;
-    say("");
-    if (back) await attempt(back);
-  }
-
-  function look(pin) {
-    large.querySelector("img").src = store.picture(pin.id);
-    large.querySelector("img").alt = pin.prompt;
-    large.querySelector("p").textContent = pin.title || pin.prompt;
-    large.dataset.id = pin.id;
-    if (!large.open) large.showModal();
-  }
-
-  large.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const all = wall.pins();
-    const to = all[all.findIndex(({ id }) => id === large.dataset.id) + by];
-    if (by && to) look(to);
+  const inspector = createInspector(find(".klein-inspector"), store, {
+    save: (id, fields) => tried(store.edit(id, fields)),
+    open: large.open,
+    say: notice.say,
   });
-  onDialog(large, {});
+  const names = createBoardNames(find(".klein-boards"), {
+    choose: (id) => tried(store.choose(id)),
+    rename: (id, title) => tried(store.rename(id, title)),
+    create: () => tried(store.create("New board").then(() => names.edit())),
+  });
+  const undos = [];
+  let isLoaded = false;
+
+  createArranging(list, find(".klein-boards"), wall, picking, { move: place, moveTo });
+
+  /** What fails is said; the store shows again what there is. */
+  async function tried(work) {
+    try {
+      await work;
+      return true;
+    } catch (error) {
+      notice.say(error.message);
+      return false;
+    }
+  }
+
+  const pins = () => picking.ids().map(wall.pin);
+
+  function show() {
+    const board = store.board();
+    names.show(store.boards(), board);
+    wall.show(store.pins());
+    picking.refresh();
+    count();
+    const isEmpty = isLoaded && store.pins().length === 0 && !board?.pins;
+    find(".klein-board-empty").hidden = !isEmpty;
+    root.dataset.board = isEmpty ? "empty" : "some";
+    find("[data-do='delete-board']").hidden = !board;
+  }
+
+  function count() {
+    const [all, visible, chosen] = [store.pins().length, wall.visible().length, picking.ids().length];
+    const some = visible === all ? `${all} ${all === 1 ? "pin" : "pins"}` : `${visible} of ${all}`;
+    find(".klein-board-count").textContent = chosen > 1 ? `${chosen} picked` : all ? some : "";
+    find(".klein-board-none").hidden = !(all && visible === 0);
+  }
+
+  function picked(ids) {
+    const is = { edit: ids.length > 0, live: ids.length === 1, compare: ids.length === 2, blend: ids.length === 2 };
+    const has = { compare: on.compare, blend: on.blend, export: on.export };
+    for (const part of bar.querySelectorAll(".klein-board-actions [data-do]")) {
+      const name = part.dataset.do;
+      const isThere = name in has ? Boolean(has[name]) : true;
+      const fits = name === "export" ? true : (is[name] ?? ids.length > 0);
+      part.hidden = !isThere || !fits;
+    }
+    root.dataset.picked = ids.length === 0 ? "none" : ids.length === 1 ? "one" : "many";
+    inspector.show(pins());
+    count();
+  }
+
+  /** `before` is a pin that the search leaves; at its end the place is after the last one seen. */
+  async function place(ids, before) {
+    const order = store.pins().map(({ id }) => id).filter((id) => !ids.includes(id));
+    const last = wall.visible().filter((id) => !ids.includes(id)).at(-1);
+    const next = before || (wall.isSearched() ? (order[order.indexOf(last) + 1] ?? "") : "");
+    const back = orderNow(ids);
+    notice.hush();
+    await undoable(store.place(ids, store.board().id, next), back);
+  }
+
+  /** Puts the pins of this board, and those that left it, back to where they are now. */
+  function orderNow(ids) {
+    const { id: home } = store.board();
+    const order = store.pins().map(({ id }) => id);
+    return async () => {
+      if (store.board()?.id !== home) await store.choose(home);
+      const there = new Set([...store.pins().map(({ id }) => id), ...ids]);
+      await store.place(order.filter((id) => there.has(id)), home);
+      await store.refresh();
+    };
+  }
+
+  async function moveTo(ids, to) {
+    const back = orderNow(ids);
+    const title = store.boards().find(({ id }) => id === to)?.title;
+    if (!(await undoable(store.place(ids, to), back))) return;
+    notice.offer(`${counted(ids.length)} moved to “${title}”.`);
+  }
+
+  const counted = (many) => (many === 1 ? "1 pin" : `${many} pins`);
+
+  /** `back` is there to be called before the server has answered: what it sends comes after. */
+  async function undoable(work, back) {
+    undos.push(back);
+    if (undos.length > MOST_UNDOS) undos.shift();
+    if (await tried(work)) return true;
+    if (undos.includes(back)) undos.splice(undos.indexOf(back), 1);
+    return false;
+  }
+
+  async function remove() {
+    const ids = picking.ids();
+    if (ids.length === 0) return;
+    const visible = wall.visible();
+    const next = visible.slice(visible.indexOf(ids.at(-1))).concat(visible.slice(0, visible.indexOf(ids[0])).reverse())
+      .find((id) => !ids.includes(id));
+    const work = store.remove(ids);
+    if (next) picking.go(next);
+    if (!(await undoable(work, () => store.restore(ids)))) return;
+    notice.offer(`${counted(ids.length)} deleted.`);
+  }
+
+  async function removeBoard() {
+    const { id, title } = store.board();
+    if (!(await undoable(store.removeBoard(id), () => store.restoreBoard(id)))) return;
+    notice.offer(`“${title}” deleted with its pins.`);
+  }
+
+  async function undo() {
+    const back = undos.pop();
+    if (!back) return;
+    notice.hush();
+    if (await tried(back())) notice.say("Undone.");
+  }
+
+  function star() {
+    const chosen = pins();
+    const isOn = !chosen.every((pin) => pin.star);
+    for (const pin of chosen) tried(store.edit(pin.id, { star: isOn }));
+  }
+
+  /** One place to the left or right, or to the row above or below. */
+  function shift(event) {
+    const ids = picking.ids();
+    const staying = wall.visible().filter((id) => !ids.includes(id));
+    if (ids.length === 0 || staying.length === 0) return;
+    const visible = wall.visible();
+    const [first, last] = [visible.indexOf(ids[0]), visible.indexOf(ids.at(-1))];
+    const after = (id) => staying[staying.indexOf(id) + 1] ?? "";
+    const above = event.key === "ArrowUp" && wall.beside(ids[0], -1);
+    const below = event.key === "ArrowDown" && wall.beside(ids.at(-1), 1);
+    const to = {
+      ArrowLeft: () => visible.slice(0, first).findLast((id) => staying.includes(id)) ?? null,
+      ArrowRight: () => {
+        const over = visible.slice(last + 1).find((id) => staying.includes(id));
+        return over ? after(over) : null;
+      },
+      ArrowUp: () => (staying.includes(above) ? above : null),
+      ArrowDown: () => (staying.includes(below) ? after(below) : null),
+    }[event.key]();
+    if (to !== null) place(ids, to);
+    picking.go(picking.active());
+  }
 
   const does = {
-    all: wall.all,
-    none: () => wall.choose([]),
-    undo: takeBack,
-    drop,
-    edit: () => on.toEdit(wall.picked()),
-    live: () => on.toLive(wall.picked()[0]),
-    star: () => star(wall.picked()),
-    delete: () => remove(wall.picked()),
-    compare: () => say(on.compare(...wall.picked()) || ""),
-    blend: () => say(on.blend(...wall.picked()) || ""),
+    edit: () => on.toEdit(...pins()),
+    live: () => on.toLive(...pins()),
+    compare: () => on.compare(...pins()),
+    blend: () => on.blend(...pins()),
+    delete: remove,
+    none: () => picking.none(),
+    details: (button) => {
+      const isOpen = root.dataset.details !== "open";
+      root.dataset.details = isOpen ? "open" : "";
+      button.setAttribute("aria-expanded", String(isOpen));
+    },
+    "delete-board": removeBoard,
+    "go-live": () => on.goLive(),
   };
-  root.addEventListener("click", ({ target }) => does[target.closest("[data-do]")?.dataset.do]?.());
-  title.addEventListener("change", async () => {
-    if (await attempt(() => store.rename(front, title.value))) await refresh();
+  root.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-do]");
+    if (button) does[button.dataset.do](button);
   });
-  title.addEventListener("keydown", (event) => event.key === "Enter" && title.blur());
-  search.addEventListener("input", sift);
-  bin.addEventListener("change", () => {
-    const as = bin.value;
-    bin.value = "";
-    on.export(front, wall.picked().map(({ id }) => id), as);
+  find("[data-do='export']").addEventListener("change", ({ target }) => {
+    on.export(store.board().id, pins(), target.value);
+    target.value = "";
   });
-  root.addEventListener("keydown", (event) => {
-    if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || isField(event.target)) return;
+  find(".klein-board-search").addEventListener("input", ({ target }) => {
+    wall.search(target.value);
+    picking.refresh();
+    count();
+  });
+  list.addEventListener("dblclick", (event) => {
+    const id = event.target.closest(".klein-hung")?.dataset.pin;
+    if (id) large.open(id);
+  });
+  list.addEventListener("keydown", (event) => {
+    const command = event.ctrlKey || event.metaKey;
+    const isArrow = /^(Arrow|Home$|End$)/.test(event.key);
+    const act =
+      event.altKey && event.key.startsWith("Arrow") ? () => shift(event)
+      : event.altKey ? null
+      : isArrow ? () => picking.step(event)
+      : event.key === "a" && command ? picking.all
+      : command ? null
+      : { Enter: () => large.open(picking.active()), " ": () => picking.toggle(picking.active()), Escape: picking.none,
+        Delete: remove, Backspace: remove, s: star, S: star }[event.key];
+    if (!act || !picking.active()) return;
     event.preventDefault();
-    takeBack();
+    event.stopPropagation();
+    act();
   });
 
+  store.onChange(show);
+  const refresh = () => tried(store.refresh().then(() => (isLoaded = true)).then(show));
+  picked([]);
   refresh();
-  return { refresh, open, say, picked: wall.picked };
+
+  return {
+    root,
+    refresh,
+    /** The picked pins, in the order of the wall. */
+    picked: pins,
+    pinFrame: store.pinFrame,
+    say: notice.say,
+    // What the keys of a desk mean here.
+    undo,
+    focus: () => find(".klein-board-search").focus(),
+    reroll() {},
+    travel() {},
+    pin() {},
+    async copy() {
+      const [pin, other] = pins();
+      if (!pin || other) return notice.say("Pick one picture to copy it.");
+      on.copy(pin, notice.say);
+    },
+  };
+}
+
+/** A sentence at the foot of the page for a while, with a way back where there is one. */
+function createBoardNotice(part, undo) {
+  const [line, button] = [part.querySelector("span"), part.querySelector("button")];
+  let timer = 0;
+
+  function put(sentence, hasUndo) {
+    clearTimeout(timer);
+    part.hidden = false;
+    line.textContent = sentence;
+    button.hidden = !hasUndo;
+    timer = setTimeout(hush, NOTICE_MS);
+  }
+
+  function hush() {
+    part.hidden = true;
+    line.textContent = "";
+  }
+
+  button.addEventListener("click", undo);
+  return { say: (sentence) => put(sentence, false), offer: (sentence) => put(sentence, true), hush };
 }

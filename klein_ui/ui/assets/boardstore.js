@@ -1,57 +1,197 @@
-// Boards and pins on the server: every question and every change.
+// The boards of this browser as the server has them, and every change of them.
 
 const CHOSEN_BOARD = "klein-board";
-const NO_REPLY = "The app gave no answer; check the connection and try again.";
+const BOARDS_FAILED = "The boards cannot be reached; check the connection and try again.";
+const PINS_A_PAGE = 1_000;
 
-/** Each call rejects with the server's sentence. `where` has the addresses. */
+/**
+ * `where.boards` and `where.pins` are the addresses. What changes is shown at once and sent in its
+ * order; each method throws one sentence where the server would not have it. `onChange(tell)`.
+ */
 function createBoardStore(where) {
-  async function call(method, address, fields) {
-    const body = fields && JSON.stringify(fields);
-    const reply = await fetch(address, { method, body, credentials: "same-origin" }).catch(() => null);
-    const answer = await reply?.json().catch(() => null);
-    if (!reply?.ok || !answer) throw new Error(answer?.sentence ?? NO_REPLY);
-    return answer;
+  const listeners = [];
+  let boards = [];
+  let chosen = rememberedBoard();
+  let pins = [];
+  let line = Promise.resolve();
+  let latest = null;
+  let changes = 0;
+
+  const tell = () => listeners.forEach((listen) => listen());
+  const board = () => boards.find(({ id }) => id === chosen) ?? null;
+  const inLine = (work) => (line = line.then(work, work));
+  const post = (path, body) => answered(`${where.pins}/${path}`, "POST", body);
+
+  /** Send `work`; where it fails, show again what the server has. */
+  async function change(work) {
+    changes += 1;
+    try {
+      return await inLine(work);
+    } catch (error) {
+      await refresh().catch(() => {});
+      throw error;
+    }
   }
 
-  const board = (id) => `${where.boards}/${id}`;
-  const pin = (id) => `${where.pins}/${id}`;
+  const refresh = () => (latest = load());
+
+  /** What was changed meanwhile is not taken back by what the server said before it heard of that. */
+  async function load() {
+    await line.catch(() => {});
+    const mine = latest;
+    const seen = changes;
+    const answer = await answered(where.boards);
+    const there = answer.boards.some(({ id }) => id === chosen);
+    const wanted = there ? chosen : (answer.boards[0]?.id ?? "");
+    const found = wanted ? await listed(wanted) : [];
+    if (mine !== latest) return latest;
+    if (seen !== changes) return refresh();
+    boards = answer.boards;
+    choose(wanted);
+    pins = found;
+    tell();
+  }
+
+  async function listed(id) {
+    const found = [];
+    for (;;) {
+      const answer = await answered(`${where.boards}/${id}/pins?start=${found.length}&limit=${PINS_A_PAGE}`);
+      found.push(...answer.pins);
+      if (answer.pins.length === 0 || found.length >= answer.total) return found;
+    }
+  }
+
+  function choose(id) {
+    chosen = id;
+    rememberBoard(id);
+  }
+
+  function count(id, by) {
+    boards = boards.map((one) => (one.id === id ? { ...one, pins: one.pins + by } : one));
+  }
+
+  function put(pin) {
+    pins = pins.map((one) => (one.id === pin.id ? { ...one, ...pin } : one));
+    tell();
+  }
+
+  /** On the board that is chosen; where that is gone meanwhile, on the first. */
+  async function pinFrame(frame) {
+    changes += 1;
+    const pin = await inLine(() => post("", { frame, board: chosen }).catch((error) => {
+      if (error.status !== 404 || !chosen) throw error;
+      return post("", { frame, board: "" });
+    }));
+    if (pin.board !== chosen || !board()) {
+      choose(pin.board);
+      await refresh().catch(() => {});
+    } else if (!pins.some(({ id }) => id === pin.id)) {
+      pins = [...pins, pin];
+      count(pin.board, 1);
+      tell();
+    }
+    return pin;
+  }
+
+  function take(ids) {
+    const gone = new Set(ids);
+    const taken = pins.filter(({ id }) => gone.has(id));
+    pins = pins.filter(({ id }) => !gone.has(id));
+    count(chosen, -taken.length);
+    return taken;
+  }
 
   return {
-    boards: async () => (await call("GET", where.boards)).boards,
-    create: (title) => call("POST", where.boards, { title }),
-    rename: (id, title) => call("PATCH", board(id), { title }),
-    drop: (id) => call("DELETE", board(id)),
-    restoreBoard: (id) => call("POST", `${board(id)}/restore`),
-    pins: async (id) => (await call("GET", `${board(id)}/pins`)).pins,
-    edit: (id, fields) => call("PATCH", pin(id), fields),
-    place: (pins, to, before) => call("POST", `${where.pins}/place`, { pins, board: to, before }),
-    delete: (pins) => call("POST", `${where.pins}/delete`, { pins }),
-    restore: (pins) => call("POST", `${where.pins}/restore`, { pins }),
-    palette: async (id) => (await call("GET", `${pin(id)}/palette`)).colours,
-    reference: (id) => call("POST", `${pin(id)}/reference`),
-    thumbnail: (id) => `${pin(id)}/thumbnail.webp`,
-    picture: (id) => `${pin(id)}/picture.jpg`,
-    /** Keep a frame on the board that was last in front, or the first where that is gone; the board. */
-    async keep(frame) {
-      const all = (await call("GET", where.boards)).boards;
-      const to = all.find(({ id }) => id === this.chosen())?.id ?? "";
-      const { board: at } = await call("POST", where.pins, { frame, board: to });
-      return all.find(({ id }) => id === at) ?? (await call("GET", where.boards)).boards.find(({ id }) => id === at);
+    boards: () => boards,
+    board,
+    pins: () => pins,
+    onChange: (listen) => listeners.push(listen),
+    refresh,
+    pinFrame,
+    thumbnail: (id) => `${where.pins}/${id}/thumbnail.webp`,
+    picture: (id, side) => `${where.pins}/${id}/picture.jpg${side ? `?side=${side}` : ""}`,
+    palette: async (id) => (await answered(`${where.pins}/${id}/palette`)).colours,
+    reference: (id) => post(`${id}/reference`),
+    frame: async (id) => (await post(`${id}/frame`)).frame,
+    async choose(id) {
+      changes += 1;
+      choose(id);
+      pins = [];
+      tell();
+      await refresh();
     },
-    /** The board that pins go to; empty for the first one. */
-    chosen() {
-      try {
-        return localStorage.getItem(CHOSEN_BOARD) ?? "";
-      } catch {
-        return "";
-      }
+    async create(title) {
+      const made = await change(() => answered(where.boards, "POST", { title }));
+      choose(made.id);
+      await refresh();
     },
-    choose(id) {
-      try {
-        localStorage.setItem(CHOSEN_BOARD, id);
-      } catch {
-        // A page that may keep nothing begins with the first board.
+    async rename(id, title) {
+      const named = await change(() => answered(`${where.boards}/${id}`, "PATCH", { title }));
+      boards = boards.map((one) => (one.id === id ? { ...one, title: named.title } : one));
+      tell();
+    },
+    async removeBoard(id) {
+      await change(() => answered(`${where.boards}/${id}`, "DELETE"));
+      await refresh();
+    },
+    async restoreBoard(id) {
+      await change(() => answered(`${where.boards}/${id}/restore`, "POST"));
+      choose(id);
+      await refresh();
+    },
+    async edit(id, fields) {
+      put({ id, ...fields });
+      const pin = await change(() => answered(`${where.pins}/${id}`, "PATCH", fields, true));
+      put(pin);
+    },
+    /** Before the pin `before`, or with an empty one at the end. */
+    async place(ids, to, before = "") {
+      const moved = ids.map((id) => pins.find((pin) => pin.id === id)).filter(Boolean);
+      if (to === chosen) {
+        const staying = pins.filter((pin) => !moved.includes(pin));
+        const at = before ? staying.findIndex(({ id }) => id === before) : staying.length;
+        pins = [...staying.slice(0, at), ...moved, ...staying.slice(at)];
+      } else {
+        take(ids);
+        count(to, moved.length);
       }
+      tell();
+      await change(() => post("place", { pins: ids, board: to, before }));
+    },
+    async remove(ids) {
+      take(ids);
+      tell();
+      await change(() => post("delete", { pins: ids }));
+    },
+    async restore(ids) {
+      await change(() => post("restore", { pins: ids }));
+      await refresh();
     },
   };
+}
+
+/** The JSON of an answer. Throws an error with the server's sentence and its `status`. */
+async function answered(address, method = "GET", body = null, outlives = false) {
+  const how = { method, credentials: "same-origin", keepalive: outlives };
+  if (body) Object.assign(how, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  const reply = await fetch(address.replace(/\/$/, ""), how).catch(() => null);
+  const answer = await reply?.json().catch(() => null);
+  if (reply?.ok && answer) return answer;
+  throw Object.assign(new Error(answer?.sentence ?? BOARDS_FAILED), { status: reply?.status ?? 0 });
+}
+
+function rememberedBoard() {
+  try {
+    return localStorage.getItem(CHOSEN_BOARD) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function rememberBoard(id) {
+  try {
+    localStorage.setItem(CHOSEN_BOARD, id);
+  } catch {
+    // A page that may keep nothing begins with the first board.
+  }
 }

@@ -15,7 +15,7 @@ const PARTS = [
 ];
 const DESKS = {
   klein: [...PARTS, ".klein-strip"],
-  "klein-board": [".klein-wall", ".klein-inspector", ".klein-large"],
+  "klein-board": [".klein-boards", ".klein-wall"],
   "klein-edit": [...PARTS, ".klein-gallery", ".klein-tools", ".klein-small input"],
 };
 

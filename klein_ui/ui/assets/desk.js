@@ -5,7 +5,7 @@ const PAUSE_MS = 1_500;
 
 /**
  * `root` is the desk's element, `wire` what all desks share: `nextSeq()`, `link`, `where`, the
- * folder of `loras`, and `choose()` a file to open. `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
+ * folder of `loras`, the boards as `pins`, and `choose()` a file to open. `plus`, for a desk that adds to its requests: `shape()` of the image that the aspect follows,
  * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
  * after each picture, `arrived(header, bytes, message)` with each one, `asking()` before each request, `sent(message)` after it, `emptied()` when
  * nothing is wanted any more, `looking()` before a kept picture comes on screen, `resized()` when the size became another,
@@ -28,7 +28,7 @@ function createDesk(root, config, wire, plus = {}) {
   let blend = null;
   let looked = -1;
   const waiting = [];
-  const overtaken = [];
+  const leaving = [];
 
   const stage = createStage(canvas, (header, t) => {
     const { keyAt, message } = asked.get(header.seq) ?? {};
@@ -60,14 +60,15 @@ function createDesk(root, config, wire, plus = {}) {
   });
   const chips = createChips(root, prompt, config.promptChars);
   const actions = createActions(wire.where, { current: picture, settled }, speaker);
+  const pin = createPinning(wire.pins, speaker, kept, isComing);
 
   function ask(keyAt, text = prompt.text()) {
     newest = wire.nextSeq();
+    for (const leave of leaving.splice(0)) leave(null);
     wanted = plus.wants ? plus.wants(text) : text.trim() !== "";
     canvas.dataset.promptSeq = newest;
     well.dataset.prompt = wanted ? "some" : "empty";
     plus.asking?.();
-    for (const tell of overtaken.splice(0)) tell(null);
     // Behind another tab, whose picture it would take the place of; `resume` asks then.
     if (!root.checkVisibility()) return;
     if (!wanted) {
@@ -121,19 +122,22 @@ function createDesk(root, config, wire, plus = {}) {
 
   /** The full picture of what is asked now, once it is there; null when there is none. */
   function settled() {
-    const shown = stage.current();
     if (!wanted || failed === newest) return Promise.resolve(null);
-    if (shown?.seq === newest && shown.stage === "final") return Promise.resolve(picture());
+    if (!isComing()) return Promise.resolve(picture());
     return new Promise((tell) => waiting.push(tell));
   }
 
-  /** What is worth keeping of what is on screen: its full picture, if that comes before the next key. */
-  async function keepable() {
+  function isComing() {
+    const shown = stage.current();
+    return wanted && failed !== newest && !(shown?.seq === newest && shown.stage === "final");
+  }
+
+  /** What to keep of this moment: the full picture; what is on screen where somebody types on before that. */
+  async function kept() {
     await plus.named?.();
     const shown = picture();
-    if (shown && stage.current().stage === "final") return shown;
-    const next = new Promise((tell) => overtaken.push(tell));
-    return (await Promise.race([settled(), next])) ?? shown;
+    const full = await Promise.race([settled(), new Promise((leave) => leaving.push(leave))]);
+    return full ?? shown;
   }
 
   function tellWaiting(found) {
@@ -200,7 +204,6 @@ function createDesk(root, config, wire, plus = {}) {
     settings,
     stage,
     settled,
-    keepable,
     frame,
     told,
     ask: () => ask(performance.now()),
@@ -233,6 +236,7 @@ function createDesk(root, config, wire, plus = {}) {
     },
     reroll,
     copy: actions.copy,
+    pin,
     focus: prompt.focus,
   };
 
@@ -247,6 +251,7 @@ function createDesk(root, config, wire, plus = {}) {
     reroll,
     copy: actions.copy,
     download: actions.download,
+    pin,
     clear: prompt.clear,
     fold: () => toggleSettings(root),
     ...plus.buttons?.(desk),

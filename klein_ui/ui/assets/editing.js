@@ -72,6 +72,21 @@ function createEditing(root, config, where) {
     else if (notes.length) desk.speaker.notice(notes.join(" "));
   }
 
+  /** Pins as images, each with its role. */
+  async function addPins(pins, reference) {
+    const refused = [];
+    for (const { id, role } of pins) {
+      try {
+        const picture = await reference(id);
+        if (images.isFull()) throw new Error("The gallery is full; remove an image first.");
+        if (!images.add({ ...picture, role })) full();
+      } catch (error) {
+        refused.push(error.message);
+      }
+    }
+    if (refused.length) desk.speaker.refused([...new Set(refused)]);
+  }
+
   async function takeFrame(frame) {
     const id = images.first()?.id;
     try {
@@ -79,14 +94,6 @@ function createEditing(root, config, where) {
       if (id !== undefined) desk.speaker.notice("The picture took the place of image 1; Undo brings that back.");
     } catch (error) {
       desk.speaker.refused([error.message]);
-    }
-  }
-
-  /** Put pictures that are kept already into the gallery, each in its role. */
-  function takeAll(pictures) {
-    for (const picture of pictures) {
-      if (images.isFull()) return desk.speaker.refused(["The gallery is full; remove an image first."]);
-      if (!images.add(picture)) full();
     }
   }
 
@@ -197,8 +204,8 @@ function createEditing(root, config, where) {
 
   return {
     add,
+    addPins,
     takeFrame,
-    takeAll,
     open,
     join(made) {
       desk = made;

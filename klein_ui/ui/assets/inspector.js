@@ -1,99 +1,125 @@
-// What is known of one pin, and what may be said of it.
+// What is known of the picked pin, and what somebody says of it: saved as it is typed.
 
-/** `edit(id, fields)` sends a change; `open(pin)` shows it large; `say(sentence)`. */
-function createInspector(panel, store, { edit, open, say }) {
-  const find = (part) => panel.querySelector(`.klein-${part}`);
+const SAVE_AFTER_MS = 600;
+const MANY_HINT = "Drag to arrange, or onto the name of another board to move them there.";
+const NONE_HINT = "Pick a picture to see what made it. Drag to arrange; a double click opens it large; S stars, Delete takes it down.";
+
+/** `save(id, fields)`, `open(id)` large, `say(sentence)`. */
+function createInspector(aside, store, { save, open, say }) {
+  const find = (part) => aside.querySelector(`.klein-${part}`);
   const fields = {
     title: find("pin-title"),
-    role: find("pin-role"),
-    tags: find("pin-tags"),
     note: find("pin-note"),
+    tags: find("pin-tags"),
+    role: find("pin-role"),
   };
-  const palettes = new Map();
+  const palette = createPalette(find("palette"), say);
   let pin = null;
+  let timer = 0;
+  let unsaved = {};
 
-  const said = {
-    title: () => fields.title.value,
-    role: () => fields.role.value,
-    note: () => fields.note.value,
-    tags: () => fields.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean),
-  };
+  const read = (name) => (name === "tags" ? tagsOf(fields.tags.value) : fields[name].value);
+
+  function flush() {
+    clearTimeout(timer);
+    const said = unsaved;
+    unsaved = {};
+    if (pin && Object.keys(said).length) save(pin.id, said);
+  }
 
   for (const [name, field] of Object.entries(fields)) {
-    field.addEventListener("change", () => pin && edit(pin.id, { [name]: said[name]() }));
-    field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && name !== "note") field.blur();
-      event.stopPropagation();
+    field.addEventListener("input", () => {
+      unsaved[name] = read(name);
+      clearTimeout(timer);
+      timer = setTimeout(flush, SAVE_AFTER_MS);
     });
+    field.addEventListener("change", flush);
   }
-  panel.querySelector(".klein-inspector-picture").addEventListener("click", () => pin && open(pin));
+  window.addEventListener("pagehide", flush);
+  find("star").addEventListener("click", () => save(pin.id, { star: !pin.star }));
+  find("inspector-look").addEventListener("click", () => open(pin.id));
 
-  async function colours(of) {
-    const row = find("palette");
-    if (!palettes.has(of.id)) {
-      row.replaceChildren();
-      palettes.set(of.id, await store.palette(of.id).catch(() => []));
+  function fill(isOther) {
+    const written = { title: pin.title, note: pin.note, tags: pin.tags.join(", "), role: pin.role };
+    for (const [name, field] of Object.entries(fields)) {
+      // What is being typed stays as it is.
+      if (isOther || (field !== document.activeElement && !(name in unsaved))) field.value = written[name];
     }
-    if (pin?.id !== of.id) return;
-    row.replaceChildren(...palettes.get(of.id).map(swatch));
+    find("star").setAttribute("aria-pressed", String(pin.star));
+    find("star").textContent = pin.star ? "★" : "☆";
+    if (!isOther) return;
+    find("inspector-look").firstElementChild.src = store.picture(pin.id, 640);
+    find("inspector-look").style.setProperty("--ratio", pin.width / pin.height);
+    find("pin-prompt").textContent = pin.prompt || "No words";
+    find("pin-settings").replaceChildren(...settingsOf(pin));
+    palette.show(() => store.palette(pin.id));
+  }
+
+  return {
+    show(picked) {
+      const [next] = picked.length === 1 ? picked : [null];
+      const isOther = next?.id !== pin?.id;
+      if (isOther) flush();
+      pin = next;
+      find("inspector-pin").hidden = !pin;
+      find("inspector-hint").hidden = pin !== null;
+      find("inspector-hint").textContent = picked.length ? `${picked.length} pictures are picked. ${MANY_HINT}` : NONE_HINT;
+      if (pin) fill(isOther);
+    },
+  };
+}
+
+const tagsOf = (text) => text.split(",").map((tag) => tag.trim()).filter(Boolean);
+
+/** The settings as terms and values; what says nothing is left out. */
+function settingsOf(pin) {
+  const when = new Date(pin.pinned_at * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const rows = {
+    Model: pin.model,
+    Size: `${pin.width} × ${pin.height}${pin.stage === "draft" ? ", a draft" : ""}`,
+    Seed: pin.seed,
+    Steps: pin.steps,
+    Guidance: pin.guidance_scale === 1 ? "" : pin.guidance_scale,
+    LoRAs: pin.loras.map(({ name, scale }) => `${name} ${scale}`).join(", "),
+    Images: pin.references.map(({ role }, index) => role || `image ${index + 1}`).join(", "),
+    Blend: pin.blend ? `${Math.round(pin.blend.share * 100)} % “${pin.blend.prompt}”` : "",
+    Pinned: when,
+  };
+  return Object.entries(rows).filter(([, value]) => value !== "").flatMap(([term, value]) => [
+    Object.assign(document.createElement("dt"), { textContent: term }),
+    Object.assign(document.createElement("dd"), { textContent: value }),
+  ]);
+}
+
+/** Five colours; a click copies the hex. */
+function createPalette(part, say) {
+  let turns = 0;
+
+  async function copy(hex) {
+    try {
+      await navigator.clipboard.writeText(hex);
+      say(`Copied ${hex}.`);
+    } catch {
+      say(`The browser refused to copy; the colour is ${hex}.`);
+    }
   }
 
   function swatch({ hex, share }) {
     const button = document.createElement("button");
-    button.type = "button";
-    button.style.background = hex;
-    button.style.flexGrow = Math.max(share, 0.08);
-    button.title = hex;
-    button.setAttribute("aria-label", `Copy ${hex}, ${Math.round(share * 100)} % of the picture`);
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(hex);
-        say(`${hex} copied.`);
-      } catch {
-        say(`The browser refused to copy; the colour is ${hex}.`);
-      }
-    });
+    Object.assign(button, { type: "button", className: "klein-swatch", title: `Copy ${hex}, ${Math.round(share * 100)} % of the picture` });
+    button.setAttribute("aria-label", `Copy ${hex}`);
+    button.style.setProperty("--colour", hex);
+    button.append(Object.assign(document.createElement("span"), { textContent: hex }));
+    button.addEventListener("click", () => copy(hex));
     return button;
   }
 
-  function facts(of) {
-    const when = new Date(of.pinned_at * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-    const loras = of.loras.map(({ name, scale }) => `${name} ${scale}`).join(", ");
-    const all = { Seed: of.seed, Size: `${of.width} × ${of.height}`, Steps: of.steps, Model: of.model, LoRAs: loras, Pinned: when };
-    if (of.references.length) all.Images = of.references.length;
-    if (of.blend) all.Blend = `${Math.round(of.blend.share * 100)} % “${of.blend.prompt}”`;
-    if (of.stage !== "final") all.Stage = "a draft, small";
-    return Object.entries(all).filter(([, value]) => value !== "").flatMap(([name, value]) => {
-      const [term, text] = [document.createElement("dt"), document.createElement("dd")];
-      term.textContent = name;
-      text.textContent = value;
-      return [term, text];
-    });
-  }
-
-  function put(field, value) {
-    if (document.activeElement !== field) field.value = value;
-  }
-
   return {
-    /** `pin` is the one that is chosen, null where it is none or several. */
-    show(of) {
-      const isOther = pin?.id !== of?.id;
-      pin = of;
-      panel.hidden = !of;
-      if (!of) return;
-      if (isOther) {
-        const image = panel.querySelector("img");
-        image.src = store.thumbnail(of.id);
-        image.style.aspectRatio = `${of.width} / ${of.height}`;
-        find("pin-facts").replaceChildren(...facts(of));
-        colours(of);
-      }
-      find("pin-prompt").textContent = of.prompt;
-      put(fields.title, of.title);
-      put(fields.role, of.role);
-      put(fields.tags, of.tags.join(", "));
-      put(fields.note, of.note);
+    async show(fetched) {
+      const mine = (turns += 1);
+      part.replaceChildren();
+      const colours = await fetched().catch(() => []);
+      if (mine === turns) part.replaceChildren(...colours.map(swatch));
     },
   };
 }

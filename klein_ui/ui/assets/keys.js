@@ -17,6 +17,7 @@ const TIPS = {
   pin: "Keep the picture on the Moodboard (Ctrl or ⌘ with S)",
   copy: "Copy the picture (Ctrl or ⌘ with C while no text is selected)",
   download: "Download the picture as PNG with its prompt and settings inside",
+  pin: "Keep the picture on the board (Ctrl or ⌘ with S)",
   more: "Other formats, a link, and opening what was saved",
   clear: "Empty the prompt; undo brings it back",
   keep: "On: the composition stays while you type. Off: after a pause, the next letter starts from a new seed.",
@@ -46,6 +47,7 @@ function label(root) {
     const title = group.querySelector("[data-testid='block-info']");
     group.setAttribute("aria-label", title.textContent.trim());
   }
+  find("pin").setAttribute("aria-keyshortcuts", "Control+S Meta+S");
   find("chips")?.setAttribute("role", "group");
   find("chips")?.setAttribute("aria-label", "Styles");
   const fold = find("fold");
@@ -66,8 +68,8 @@ const WAYS = { ArrowLeft: -1, ArrowRight: 1 };
 /** On a Mac these keys go from word to word in a text. */
 const movesByWord = (target) => /Mac|iPhone|iPad/.test(navigator.platform) && isField(target);
 
-/** Shortcuts of the desk in front, where one is: a new seed, a pin, copy when no text is selected, undo, the prompt. */
-function onShortcuts(desk, pin) {
+/** Shortcuts of the desk in front: a new seed, copy when no text is selected, pin, undo, the prompt. */
+function onShortcuts(desk) {
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || !desk()) return;
     const command = event.ctrlKey || event.metaKey;
@@ -75,9 +77,9 @@ function onShortcuts(desk, pin) {
       event.preventDefault();
       if (!event.repeat) desk().reroll();
     } else if (event.key.toLowerCase() === "s" && command && !event.shiftKey && !event.altKey) {
-      // The browser would save the page.
+      // Elsewhere the browser would save the page.
       event.preventDefault();
-      if (!event.repeat) pin(desk());
+      if (!event.repeat) desk().pin();
     } else if (event.altKey && !command && !event.shiftKey && WAYS[event.key] && !movesByWord(event.target)) {
       // Elsewhere the browser would leave the page.
       event.preventDefault();

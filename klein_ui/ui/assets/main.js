@@ -59,12 +59,14 @@ function start() {
 
   const nextSeq = () => (seq += 1);
   const importing = createImport(where, { open: openRequest, board: openBoard, add: addFiles, say });
-  const wire = { nextSeq, link, where, loras: createLoraFolder(where.loras), choose: importing.choose };
-  const inFront = () => every().find((desk) => desk.root.checkVisibility()) ?? null;
-  const front = () => inFront() ?? every()[0];
-  let livingIs;
-  const living = new Promise((resolve) => (livingIs = resolve));
+  const pins = createBoardStore(where);
+  const wire = { nextSeq, link, where, pins, loras: createLoraFolder(where.loras), choose: importing.choose };
+  const front = () => every().find((desk) => desk.root.checkVisibility()) ?? every()[0];
+  const inFront = () => (board?.root.checkVisibility() ? board : front());
+  let board = null;
+  let liveIs;
   let editingIs;
+  const living = new Promise((resolve) => (liveIs = resolve));
   const editing = new Promise((resolve) => (editingIs = resolve));
 
   function join(name, root) {
@@ -82,18 +84,17 @@ function start() {
   function live(root) {
     const times = createTimeMachine(root, where.history, config);
     const tiles = createVariations(root, where);
-    const buttons = (desk) => ({ pin: () => pin(desk), "edit-this": () => editThis(desk), variations: tiles.toggle, ...times.buttons });
+    const buttons = (desk) => ({ "edit-this": () => editThis(desk), variations: tiles.toggle, ...times.buttons });
     const desk = createDesk(root, config, wire, { ...times.plus, ...tiles.plus, buttons });
     times.join(desk);
     tiles.join(desk);
-    livingIs(desk);
+    liveIs(desk);
     return Object.assign(desk, { travel: times.travel, pick: tiles.pick, rest: tiles.rest });
   }
 
   function edit(root) {
     const made = createEditing(root, config, where);
-    const buttons = (desk) => ({ pin: () => pin(desk), ...made.plus.buttons(desk) });
-    const desk = createDesk(root, config, wire, { ...made.plus, buttons });
+    const desk = createDesk(root, config, wire, made.plus);
     made.join(desk);
     editingIs(made);
     return desk;
@@ -106,65 +107,65 @@ function start() {
     (await editing).takeFrame(picture.frame);
   }
 
-  const store = createBoardStore(where);
-  const exporting = createExport(where, {
-    notice: (sentence) => board.say(sentence),
-    refused: (sentences) => board.say(sentences.join(" ")),
-  });
-  let board = null;
-
   function moodboard(root) {
-    const pictureOf = ({ id }) => store.picture(id);
     const dialog = (part) => document.querySelector(`#klein-between .klein-${part}`);
+    const pictureOf = ({ id }) => pins.picture(id);
     const comparing = createPinCompare(dialog("pin-compare"), pictureOf);
-    const blending = createBlend(dialog("blend"), where, config, pictureOf, pinFrame);
-    return createBoard(root.querySelector(".klein-board"), store, {
-      compare: comparing.open,
-      blend: blending.open,
-      export: exporting.run,
+    const blending = createBlend(dialog("blend"), where, config, pictureOf, pinBlend);
+    const exporting = createExport(where, {
+      notice: (sentence) => board.say(sentence),
+      refused: (sentences) => board.say(sentences.join(" ")),
+    });
+    return createBoard(root, pins, {
       toEdit,
       toLive,
+      goLive: () => openTab("Live"),
+      copy: copyPin,
+      compare: comparing.open,
+      blend(a, b) {
+        const why = blending.open(a, b);
+        if (why) board.say(why);
+      },
+      export: (id, chosen, as) => exporting.run(id, chosen.map((pin) => pin.id), as),
     });
   }
 
-  /** Keep the frame on the board that was last in front; what there is to say of it. */
-  async function pinFrame(frame) {
+  async function pinBlend(frame) {
     try {
-      const { title } = await store.keep(frame);
-      board?.refresh();
-      return `Pinned to “${title}”.`;
+      return `Pinned to “${(await pins.pinFrame(frame)).board_title}”.`;
     } catch (error) {
       return error.message;
     }
   }
 
-  async function pin(desk) {
-    const picture = await desk.keepable();
-    if (!picture) return desk.speaker.notice("There is no picture to pin yet; type a prompt first.");
-    desk.speaker.notice(await pinFrame(picture.frame));
+  async function toEdit(...chosen) {
+    openTab("Edit");
+    (await editing).addPins(chosen, pins.reference);
   }
 
-  async function toEdit(pins) {
-    try {
-      const pictures = await Promise.all(pins.map(({ id }) => store.reference(id)));
-      openTab("Edit");
-      (await editing).takeAll(pictures);
-    } catch (error) {
-      board.say(error.message);
-    }
-  }
-
-  function toLive(kept) {
-    const desk = desks.klein;
-    const { name, title } = config.row.model;
+  /** The words and settings of a pin, drawn anew: its own picture, where nothing else made it. */
+  async function toLive(pin) {
     openTab("Live");
-    desk.fill(kept);
-    // Behind another tab nothing is asked for.
-    requestAnimationFrame(() => requestAnimationFrame(() => {
-      desk.ask();
-      desk.focus();
-      if (kept.model !== name) desk.speaker.notice(`This was made with ${kept.model}; now ${title} draws it.`);
-    }));
+    const desk = await living;
+    desk.fill(pin);
+    desk.ask();
+    desk.focus();
+    const sentence = otherwise(pin, config.row);
+    if (sentence) desk.speaker.notice(sentence);
+  }
+
+  async function copyPin({ id }, say) {
+    const png = async () => {
+      const reply = await fetch(where.frame(await pins.frame(id)), { credentials: "same-origin" });
+      if (!reply.ok) throw new Error(await reply.text());
+      return reply.blob();
+    };
+    try {
+      await navigator.clipboard.write([new ClipboardItem({ "image/png": png() })]);
+      say("Picture copied.");
+    } catch {
+      say("The browser refused to copy; open the pin and save it from there.");
+    }
   }
 
   async function addFiles(files) {
@@ -173,13 +174,12 @@ function start() {
   }
 
   async function openBoard({ id }) {
-    store.choose(id);
     openTab("Moodboard");
-    await board?.open(id);
+    await pins.choose(id);
   }
 
   function say(sentences, isTrouble) {
-    if (!inFront() && board) board.say(sentences.join(" "));
+    if (inFront() === board) board.say(sentences.join(" "));
     else if (isTrouble) front().speaker.refused(sentences);
     else front().speaker.notice(sentences.join(" "));
   }
@@ -199,11 +199,18 @@ function start() {
   if (query) living.then(() => importing.link(query));
   onTabs(() => {
     desks.klein?.rest();
-    inFront()?.resume();
-    board?.refresh();
+    if (board?.root.checkVisibility()) board.refresh();
+    else front()?.resume();
   });
-  onShortcuts(inFront, pin);
+  onShortcuts(inFront);
   closeHelp();
   followKeyboard();
   return { lane: link.lane, refit: models.refit, desks, join };
+}
+
+/** Why the Live tab draws something else than the pin; nothing where it draws the same. */
+function otherwise(pin, row) {
+  if (pin.model !== row.model.name) return `This pin was made by “${pin.model}”; ${row.model.title} draws its words now.`;
+  if (pin.references.length) return "This pin was made with images, which the Live tab has none of; use it in Edit for those.";
+  return "";
 }

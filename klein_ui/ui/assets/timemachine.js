@@ -142,9 +142,19 @@ function createTimeMachine(root, url, config) {
     name(current);
   }
 
-  /** For Copy, Download and Edit this: the picture under a name of its own. */
-  async function name(state) {
-    if (state.frame) return;
+  /** Once what is looked at has its name. */
+  async function named() {
+    stop();
+    if (current && branch?.id === current.id) await name(current);
+  }
+
+  /** For Copy, Download, Pin and Edit this: the picture under a name of its own. */
+  function name(state) {
+    if (state.frame) return Promise.resolve();
+    return (state.naming ??= ask(state).finally(() => (state.naming = null)));
+  }
+
+  async function ask(state) {
     const reply = await fetch(`${url}/${state.id}/frame`, { method: "POST", credentials: "same-origin" }).catch(() => null);
     if (!reply?.ok) return;
     state.frame = (await reply.json()).frame;
@@ -206,6 +216,7 @@ function createTimeMachine(root, url, config) {
     },
     plus: {
       arrived,
+      named,
       /** Somebody goes on: what is still on its way to be looked at stays away. */
       asking() {
         playback.stop();

@@ -154,7 +154,7 @@ def open_tab(context: BrowserContext, site: Site) -> Iterator[Callable[..., Tab]
         prepare(tab.page)
         tab.page.goto(at.url)
         tab.page.get_by_label("Prompt", exact=True).wait_for()
-        tab.page.wait_for_function("document.querySelector('.klein-size').textContent !== ''")
+        tab.page.wait_for_function("document.querySelector('.klein-size')?.textContent > ''")
         tabs.append(tab)
         return tab
 

@@ -1,420 +1,441 @@
-"""The Moodboard in a real browser: pinned from the desks, arranged, told of, and used again."""
+"""The Moodboard: pinned while typing, arranged, described, deleted and undone, and gone on from."""
 
 import re
+import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from klein_ui.contract import Frame, Origin, Request, Stage, Timings
+from klein_ui.contract import Lora
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.pins import Bounds
 
-from ...kept import noise
+from .boards import PIN, board, captions, hang, hangs, kept, owner, picked, pin
 from .tab import Site, Tab
+from .test_looks import CONTRAST, THEMES, _context
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-COPY = {"permissions": ["clipboard-read", "clipboard-write"]}
-MANY = 500
-MOST_LOADED = 120
-OPEN_MS = 5_000
-IMAGES = "[...document.querySelectorAll('.klein-kept img')]"
-FIRST_ROW = f"{IMAGES}.slice(0, 6).every((image) => image.complete && image.naturalWidth)"
-LOADED = f"{IMAGES}.filter((image) => image.naturalWidth).length"
+PINNED = "Pinned to “Moodboard”."
 
 
 @pytest.fixture
-def site(serve: Callable[..., Site]) -> Site:
-    """Boards of its own for every test."""
-    return serve(FakeEngine(render_s=0.02))
-
-
-def pin(tab: Tab, *prompts: str) -> None:
-    """Type each, wait for its picture, and pin it by the key."""
-    box = tab.page.get_by_label("Prompt", exact=True)
-    for prompt in prompts:
-        box.fill(prompt)
-        tab.settle()
-        box.press("Control+s")
-        expect(tab.page.locator("#klein-message-text")).to_contain_text("Pinned to “")
-        expect(box).to_be_focused()
-        # The sentence of the next one is another.
-        tab.page.evaluate("document.getElementById('klein-message-text').textContent = ''")
-
-
-def board(tab: Tab) -> Locator:
-    """Go to the Moodboard."""
-    tab.page.get_by_role("tab", name="Moodboard").first.click()
-    return tab.page.locator(".klein-board")
-
-
-def pins(tab: Tab) -> Locator:
-    return tab.page.locator(".klein-kept")
-
-
-def captions(tab: Tab) -> list[str]:
-    texts: list[str] = pins(tab).locator("figcaption").all_inner_texts()
-    return texts
-
-
-def chosen(tab: Tab) -> list[str]:
-    found = tab.page.locator(".klein-kept[aria-selected='true'] figcaption")
-    texts: list[str] = found.all_inner_texts()
-    return texts
+def own(serve: Callable[..., Site]) -> Site:
+    """A page over an engine of this test alone."""
+    return serve(FakeEngine(render_s=0.01, fails_on="thunderbolt"))
 
 
 @pytest.fixture
-def three(tab: Tab) -> Tab:
-    """Three pins on a board in front."""
-    pin(tab, "one sun", "two moons", "three stars")
-    board(tab)
-    expect(pins(tab)).to_have_count(3)
-    return tab
+def wall(open_tab: Callable[..., Tab], own: Site) -> Tab:
+    """A board with four pins, in front."""
+    tab = open_tab(at=own)
+    hang(own, tab, "sun", "moon", "sea", "rain")
+    return board(tab)
 
 
-def test_a_pin_is_one_key_or_one_click_away(tab: Tab) -> None:
-    pin(tab, "a red sun")
-    tab.page.get_by_label("Prompt", exact=True).fill("a blue moon")
+def said(tab: Tab, sentence: str) -> None:
+    """Wait until that is said under the prompt."""
+    expect(tab.page.locator(f"#{tab.desk}-message-text")).to_have_text(sentence)
+
+
+def noticed(tab: Tab, sentence: str) -> None:
+    """Wait until the board says that."""
+    expect(tab.page.locator(".klein-board-notice [role='status']")).to_have_text(sentence)
+
+
+def middle(part: Locator) -> tuple[float, float]:
+    """The middle of a part on screen, in pixels."""
+    part.scroll_into_view_if_needed()
+    box = part.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page: Page, part: Locator, x: float, y: float) -> None:
+    """Drag with the mouse from the middle of a part."""
+    page.mouse.move(*middle(part))
+    page.mouse.down()
+    page.mouse.move(x, y, steps=6)
+    page.mouse.up()
+
+
+def test_a_key_and_a_button_pin_and_typing_goes_on(open_tab: Callable[..., Tab], own: Site) -> None:
+    tab = open_tab(at=own)
+    tab.page.keyboard.press("Control+s")
+    said(tab, "There is no picture to pin yet; type a prompt first.")
+    tab.type("sun")
+    tab.page.keyboard.press("Control+s")
+    said(tab, PINNED)
+    tab.type(" moon")
     tab.settle()
-    tab.page.locator("#klein-desk").get_by_role("button", name="Pin", exact=True).click()
-    expect(tab.page.locator("#klein-message-text")).to_have_text("Pinned to “Moodboard”.")
-    board(tab)
-    expect(pins(tab)).to_have_count(2)
-    assert captions(tab) == ["a red sun", "a blue moon"]
+    tab.page.locator("#klein-pin").click()
+    tab.until(lambda: len(kept(own, tab).get("Moodboard", [])) == 2)
+    tab.type("s")
+    assert tab.text() == "sun moons"
+    assert kept(own, tab) == {"Moodboard": ["sun", "sun moon"]}
+    hangs(board(tab), "sun", "sun moon")
 
 
-def test_without_a_picture_the_page_says_so(tab: Tab) -> None:
-    tab.page.get_by_label("Prompt", exact=True).press("Control+s")
-    expect(tab.page.locator("#klein-message-text")).to_contain_text("no picture to pin")
-    expect(board(tab).locator(".klein-wall-empty")).to_be_visible()
-
-
-def test_typing_goes_on_while_a_pin_is_kept(tab: Tab) -> None:
-    box = tab.page.get_by_label("Prompt", exact=True)
-    box.fill("a red sun")
-    tab.settle()
-    box.press("End")
-    box.press("Control+s")
-    tab.type(" over the sea")
-    expect(box).to_have_value("a red sun over the sea")
-    tab.settle()
-    board(tab)
-    expect(pins(tab).locator("figcaption")).to_have_text(["a red sun"])
-
-
-def test_a_moment_gone_back_to_can_be_pinned(tab: Tab) -> None:
-    box = tab.page.get_by_label("Prompt", exact=True)
-    for prompt in ("a red sun", "a blue moon"):
-        box.fill(prompt)
+def test_a_moment_that_was_gone_back_to_is_pinned(open_tab: Callable[..., Tab], own: Site) -> None:
+    tab = open_tab(at=own)
+    for word in ("sun", " moon"):
+        tab.page.keyboard.insert_text(word)
         tab.settle()
+    tab.page.reload()
+    tab.page.locator("#klein .klein-moment").last.wait_for()
     tab.page.keyboard.press("Alt+ArrowLeft")
-    expect(box).to_have_value("a red sun")
-    box.press("Control+s")
-    expect(tab.page.locator("#klein-message-text")).to_contain_text("Pinned to “")
+    tab.page.keyboard.press("Alt+ArrowLeft")
+    expect(tab.page.get_by_label("Prompt", exact=True)).to_have_value("sun")
+    tab.page.keyboard.press("Control+s")
+    said(tab, PINNED)
+    assert kept(own, tab) == {"Moodboard": ["sun"]}
+
+
+def test_what_cannot_be_pinned_is_said_and_pictures_go_on(
+    open_tab: Callable[..., Tab], own: Site
+) -> None:
+    tab = open_tab(at=own)
+    own.services.moodboard._bounds = Bounds(pins=0)
+    tab.type("sun")
+    tab.settle()
+    tab.page.keyboard.press("Control+s")
+    said(tab, "There are 0 pins already; delete some first.")
+    tab.type(" moon")
+    tab.settle()
+    assert tab.shown().prompt == "sun moon"
+    # The browser itself logs what the server refuses.
+    assert all("422" in error for error in tab.errors)
+    tab.errors.clear()
+
+
+def test_an_edit_is_pinned_too(open_tab: Callable[..., Tab], own: Site) -> None:
+    tab = open_tab(at=own).edit()
+    tab.page.get_by_label("Instruction", exact=True).click()
+    tab.type("a lake")
+    tab.page.keyboard.press("Control+s")
+    said(tab, PINNED)
+    assert kept(own, tab) == {"Moodboard": ["a lake"]}
+
+
+def test_an_empty_board_invites(tab: Tab) -> None:
     board(tab)
-    expect(pins(tab).locator("figcaption")).to_have_text(["a red sun"])
+    expect(tab.page.get_by_text("Hang the first picture")).to_be_visible()
+    tab.page.get_by_role("button", name="Make a picture").click()
+    expect(tab.page.get_by_label("Prompt", exact=True)).to_be_visible()
 
 
-def drag(tab: Tab, item: Locator, to: Locator, part: float) -> None:
-    item.scroll_into_view_if_needed()
-    start, end = item.bounding_box(), to.bounding_box()
-    assert start is not None
-    assert end is not None
-    mouse = tab.page.mouse
-    mouse.move(start["x"] + start["width"] / 2, start["y"] + 20)
-    mouse.down()
-    mouse.move(start["x"] + start["width"] / 2 + 12, start["y"] + 24)
-    mouse.move(end["x"] + end["width"] * part, end["y"] + 20, steps=6)
-    mouse.up()
+def test_pins_are_arranged_with_the_mouse(wall: Tab, own: Site) -> None:
+    hangs(wall, "sun", "moon", "sea", "rain")
+    x, y = middle(pin(wall, "sun"))
+    drag(wall.page, pin(wall, "rain"), x - 40, y)
+    hangs(wall, "rain", "sun", "moon", "sea")
+    wall.page.keyboard.press("Control+z")
+    hangs(wall, "sun", "moon", "sea", "rain")
+    x, y = middle(pin(wall, "sun"))
+    drag(wall.page, pin(wall, "rain"), x - 40, y)
+    hangs(wall, "rain", "sun", "moon", "sea")
+    pin(wall, "sun").click()
+    pin(wall, "sea").click(modifiers=["Control"])
+    x, y = middle(pin(wall, "rain"))
+    drag(wall.page, pin(wall, "sea"), x - 40, y)
+    hangs(wall, "sun", "sea", "rain", "moon")
+    wall.until(lambda: kept(own, wall)["Moodboard"] == ["sun", "sea", "rain", "moon"])
+    # A drag that is broken off changes nothing, and ends without a click.
+    wall.page.mouse.move(*middle(pin(wall, "moon")))
+    wall.page.mouse.down()
+    wall.page.mouse.move(x, y, steps=4)
+    expect(wall.page.locator(".klein-ghost")).to_be_visible()
+    wall.page.keyboard.press("Escape")
+    expect(wall.page.locator(".klein-ghost")).to_have_count(0)
+    wall.page.mouse.up()
+    assert captions(wall) == ["sun", "sea", "rain", "moon"]
 
 
-def test_pins_are_arranged_by_hand_and_stay_so(three: Tab) -> None:
-    with three.page.expect_response("**/pins/place"):
-        drag(three, pins(three).nth(2), pins(three).nth(0), 0.1)
-    assert captions(three) == ["three stars", "one sun", "two moons"]
-    three.page.reload()
-    board(three)
-    expect(pins(three).locator("figcaption")).to_have_text(["three stars", "one sun", "two moons"])
+def test_pins_are_arranged_with_the_keyboard(wall: Tab, own: Site) -> None:
+    pin(wall, "sun").click()
+    wall.page.keyboard.press("Alt+ArrowRight")
+    hangs(wall, "moon", "sun", "sea", "rain")
+    wall.page.keyboard.press("Alt+ArrowRight")
+    wall.page.keyboard.press("Alt+ArrowRight")
+    hangs(wall, "moon", "sea", "rain", "sun")
+    wall.page.keyboard.press("Alt+ArrowRight")
+    wall.page.keyboard.press("Alt+ArrowLeft")
+    hangs(wall, "moon", "sea", "sun", "rain")
+    expect(pin(wall, "sun")).to_be_focused()
+    wall.until(lambda: kept(own, wall)["Moodboard"] == ["moon", "sea", "sun", "rain"])
 
 
-def test_pins_are_arranged_by_keys(three: Tab) -> None:
-    wall = three.page.get_by_role("listbox", name="Pins")
-    wall.focus()
-    wall.press("ArrowRight")
-    assert chosen(three) == ["one sun"]
-    with three.page.expect_response("**/pins/place"):
-        wall.press("Alt+ArrowRight")
-    assert captions(three) == ["two moons", "one sun", "three stars"]
-    with three.page.expect_response("**/pins/place"):
-        wall.press("Alt+ArrowRight")
-    assert captions(three) == ["two moons", "three stars", "one sun"]
+def test_pins_are_picked_by_clicks_and_keys(wall: Tab) -> None:
+    pin(wall, "sun").click()
+    pin(wall, "sea").click(modifiers=["Shift"])
+    assert picked(wall) == ["sun", "moon", "sea"]
+    pin(wall, "moon").click(modifiers=["Control"])
+    assert picked(wall) == ["sun", "sea"]
+    wall.page.keyboard.press("Control+a")
+    assert picked(wall) == ["sun", "moon", "sea", "rain"]
+    expect(wall.page.locator(".klein-board-count")).to_have_text("4 picked")
+    wall.page.keyboard.press("Escape")
+    assert picked(wall) == []
+    wall.page.keyboard.press("End")
+    assert picked(wall) == ["rain"]
+    wall.page.keyboard.press("Shift+ArrowLeft")
+    assert picked(wall) == ["sea", "rain"]
+    wall.page.keyboard.press("Home")
+    wall.page.keyboard.press("Control+ArrowRight")
+    assert picked(wall) == ["sun"]
+    expect(pin(wall, "moon")).to_be_focused()
+    wall.page.keyboard.press("Space")
+    assert picked(wall) == ["sun", "moon"]
+    for name in ("Compare", "Blend"):
+        expect(wall.page.get_by_role("button", name=name)).to_be_hidden()
 
 
-def test_several_are_chosen_with_the_usual_keys(three: Tab) -> None:
-    pins(three).nth(0).click()
-    pins(three).nth(2).click(modifiers=["Shift"])
-    assert chosen(three) == ["one sun", "two moons", "three stars"]
-    pins(three).nth(1).click(modifiers=["Control"])
-    assert chosen(three) == ["one sun", "three stars"]
-    three.page.keyboard.press("Escape")
-    assert chosen(three) == []
-    three.page.keyboard.press("Control+a")
-    expect(three.page.locator(".klein-board-count")).to_have_text("3 pins")
+def test_what_is_said_of_a_pin_is_there_after_a_reload(wall: Tab, own: Site) -> None:
+    page = wall.page
+    pin(wall, "moon").click()
+    expect(page.locator(".klein-pin-prompt")).to_have_text("moon")
+    page.get_by_label("Title", exact=True).fill("The big one")
+    page.get_by_label("Note", exact=True).fill("first line\nsecond line")
+    page.get_by_label("Tags", exact=True).fill("night, Night, blue")
+    page.get_by_label("Role in Edit").fill("palette")
+    page.get_by_role("button", name="Star").click()
+    hangs(wall, "sun", "The big one", "sea", "rain")
+
+    def saved() -> bool:
+        one = own.services.moodboard.pins(owner(wall), board_id(own, wall))[1]
+        told = (one.title, one.note, one.tags, one.role, one.star)
+        return told == (
+            "The big one",
+            "first line\nsecond line",
+            ("night", "blue"),
+            "palette",
+            True,
+        )
+
+    wall.until(saved)
+    page.reload()
+    board(wall)
+    pin(wall, "The big one").click()
+    expect(page.get_by_label("Note", exact=True)).to_have_value("first line\nsecond line")
+    expect(page.get_by_label("Tags", exact=True)).to_have_value("night, blue")
+    expect(page.get_by_label("Role in Edit")).to_have_value("palette")
+    expect(page.get_by_role("button", name="Star")).to_have_attribute("aria-pressed", "true")
+    pin(wall, "The big one").click()
+    page.keyboard.press("s")
+    expect(page.get_by_role("button", name="Star")).to_have_attribute("aria-pressed", "false")
 
 
-def test_what_is_said_of_a_pin_is_kept(three: Tab) -> None:
-    pins(three).nth(1).click()
-    inspector = three.page.get_by_label("The chosen pin")
-    for label, value in {
-        "Title": "Night",
-        "Role as an image": "palette",
-        "Tags, with commas between them": "sky, blue",
-        "Note": "for the cover",
-    }.items():
-        with three.page.expect_response(re.compile("/pins/[0-9a-f]+$")):
-            inspector.get_by_label(label, exact=True).fill(value)
-            inspector.get_by_label(label, exact=True).blur()
-    pins(three).nth(1).click()
-    three.page.reload()
-    board(three)
-    expect(pins(three).nth(1).locator("figcaption")).to_have_text("Night · palette")
-    pins(three).nth(1).click()
-    expect(inspector.get_by_label("Note", exact=True)).to_have_value("for the cover")
-    expect(inspector.get_by_label("Tags, with commas between them")).to_have_value("sky, blue")
-    expect(inspector.locator(".klein-pin-prompt")).to_have_text("two moons")
+def board_id(site: Site, tab: Tab) -> str:
+    return site.services.moodboard.boards(owner(tab))[0].id
 
 
-def test_a_star_and_words_find_pins(three: Tab) -> None:
-    pins(three).nth(2).click()
-    with three.page.expect_response(re.compile("/pins/[0-9a-f]+$")):
-        three.page.keyboard.press("s")
-    expect(pins(three).nth(2)).to_have_attribute("data-star", "yes")
-    three.page.keyboard.press("Escape")
-    search = three.page.get_by_label("Find pins by words or tags")
-    search.fill("starred")
-    expect(three.page.locator(".klein-kept:visible figcaption")).to_have_text(["three stars"])
-    search.fill("moon")
-    expect(three.page.locator(".klein-kept:visible figcaption")).to_have_text(["two moons"])
+def test_the_search_leaves_what_has_the_words(wall: Tab) -> None:
+    search = wall.page.get_by_label("Search this board")
+    wall.page.keyboard.press("/")
+    expect(search).to_be_focused()
+    search.fill("SE")
+    expect(wall.page.locator(f"{PIN}:visible")).to_have_count(1)
+    expect(wall.page.locator(".klein-board-count")).to_have_text("1 of 4")
+    search.fill("nothing")
+    expect(wall.page.get_by_text("No pin has these words.")).to_be_visible()
     search.fill("")
-    expect(three.page.locator(".klein-kept:visible")).to_have_count(3)
+    expect(wall.page.locator(f"{PIN}:visible")).to_have_count(4)
 
 
-def test_deleted_pins_come_back(three: Tab) -> None:
-    pins(three).nth(0).click()
-    pins(three).nth(1).click(modifiers=["Control"])
-    three.page.keyboard.press("Delete")
-    expect(pins(three)).to_have_count(1)
-    notice = three.page.locator(".klein-board-notice")
-    expect(notice).to_contain_text("2 pins are deleted.")
-    notice.get_by_role("button", name="Undo").click()
-    expect(pins(three).locator("figcaption")).to_have_text(["one sun", "two moons", "three stars"])
+def test_several_boards(wall: Tab, own: Site) -> None:
+    page = wall.page
+    page.get_by_role("button", name="New board").click()
+    name = page.get_by_label("Name of this board")
+    expect(name).to_be_focused()
+    name.fill("Night")
+    name.press("Enter")
+    expect(page.get_by_text("Hang the first picture")).to_be_visible()
+    wall.until(lambda: set(kept(own, wall)) == {"Moodboard", "Night"})
+    page.get_by_role("button", name="Moodboard, 4 pins").click()
+    pin(wall, "sun").click()
+    pin(wall, "sea").click(modifiers=["Control"])
+    drag(page, pin(wall, "sea"), *middle(page.get_by_role("button", name="Night, 0 pins")))
+    noticed(wall, "2 pins moved to “Night”.")
+    hangs(wall, "moon", "rain")
+    assert kept(own, wall) == {"Moodboard": ["moon", "rain"], "Night": ["sun", "sea"]}
+    page.keyboard.press("Control+z")
+    hangs(wall, "sun", "moon", "sea", "rain")
+    page.get_by_role("button", name="Night, 0 pins").click()
+    page.reload()
+    board(wall)
+    expect(name).to_have_value("Night")
 
 
-def test_there_are_several_boards(three: Tab) -> None:
-    three.page.get_by_role("button", name="New board").click()
-    title = three.page.get_by_label("Title of the board")
-    expect(title).to_be_focused()
-    title.fill("Nights")
-    title.press("Enter")
-    tabs = three.page.locator(".klein-board-tab")
-    expect(tabs).to_have_text(["Moodboard3", "Nights0"])
-    tabs.first.click()
-    expect(pins(three)).to_have_count(3)
-    drag(three, pins(three).nth(1), tabs.nth(1), 0.5)
-    expect(tabs).to_have_text(["Moodboard2", "Nights1"])
-    tabs.nth(1).click()
-    expect(pins(three).locator("figcaption")).to_have_text(["two moons"])
-    three.page.get_by_role("button", name="Delete board").click()
-    expect(tabs).to_have_text(["Moodboard2"])
-    three.page.locator(".klein-board-notice").get_by_role("button", name="Undo").click()
-    expect(tabs).to_have_text(["Moodboard2", "Nights1"])
+def test_a_deleted_board_comes_back_with_its_pins(wall: Tab) -> None:
+    wall.page.get_by_role("button", name="Delete board").click()
+    noticed(wall, "“Moodboard” deleted with its pins.")
+    expect(wall.page.get_by_text("Hang the first picture")).to_be_visible()
+    wall.page.get_by_role("button", name="Undo").last.click()
+    hangs(wall, "sun", "moon", "sea", "rain")
 
 
-def test_new_pins_go_to_the_board_in_front(three: Tab) -> None:
-    three.page.get_by_role("button", name="New board").click()
-    expect(three.page.locator(".klein-board-tab")).to_have_count(2)
-    three.page.get_by_role("tab", name="Live").click()
-    pin(three, "four winds")
-    board(three)
-    expect(three.page.locator(".klein-board-tab")).to_have_text(["Moodboard3", "Board 21"])
-    expect(pins(three).locator("figcaption")).to_have_text(["four winds"])
+def test_deleted_pins_come_back_to_their_places(wall: Tab) -> None:
+    pin(wall, "moon").click()
+    wall.page.keyboard.press("Shift+ArrowRight")
+    wall.page.keyboard.press("Delete")
+    noticed(wall, "2 pins deleted.")
+    hangs(wall, "sun", "rain")
+    wall.page.locator(".klein-board-notice button").click()
+    hangs(wall, "sun", "moon", "sea", "rain")
+    pin(wall, "sun").click()
+    wall.page.locator(".klein-board-actions [data-do='delete']").click()
+    hangs(wall, "moon", "sea", "rain")
+    noticed(wall, "1 pin deleted.")
+    wall.page.keyboard.press("Control+z")
+    hangs(wall, "sun", "moon", "sea", "rain")
 
 
-def test_pins_go_into_the_edit_tab_with_their_roles(three: Tab) -> None:
-    pins(three).nth(0).click()
-    role = three.page.get_by_label("Role as an image")
-    with three.page.expect_response(re.compile("/pins/[0-9a-f]+$")):
-        role.fill("palette")
-        role.blur()
-    pins(three).nth(1).click(modifiers=["Control"])
-    three.page.get_by_role("button", name="Use in Edit").click()
-    cards = three.page.locator(".klein-card")
-    expect(cards).to_have_count(2)
-    expect(cards.nth(0).locator(".klein-role")).to_have_value("palette")
-    expect(cards.nth(1).locator(".klein-role")).to_have_value("")
+def test_pins_go_into_the_edit_tab_with_their_roles(wall: Tab, own: Site) -> None:
+    first = own.services.moodboard.pins(owner(wall), board_id(own, wall))[0]
+    own.services.moodboard.edit(owner(wall), first.id, role="palette")
+    wall.page.reload()
+    board(wall)
+    pin(wall, "sun").click()
+    pin(wall, "moon").click(modifiers=["Control"])
+    wall.page.get_by_role("button", name="Use in Edit").click()
+    expect(wall.page.locator(".klein-card")).to_have_count(2)
+    expect(wall.page.locator(".klein-card .klein-role").first).to_have_value("palette")
+    wall.desk = "klein-edit"
+    wall.settle()
+    made = wall.shown()
+    assert [reference.role for reference in made.references] == ["palette", ""]
+    assert made.prompt == "Use the colours of image 1."
 
 
-def test_one_goes_on_from_a_pin(three: Tab) -> None:
-    three.page.get_by_role("tab", name="Live").click()
-    three.page.locator(".klein-seed input").first.fill("99")
-    three.page.get_by_label("Prompt", exact=True).fill("something else")
-    three.settle()
-    board(three)
-    pins(three).nth(1).click()
-    three.page.get_by_role("button", name="Go on from here").click()
-    box = three.page.get_by_label("Prompt", exact=True)
-    expect(box).to_have_value("two moons")
-    expect(box).to_be_focused()
-    three.settle()
-    assert (three.shown().prompt, three.shown().seed) == ("two moons", 0)
+def test_one_goes_on_from_a_pin(wall: Tab, own: Site) -> None:
+    (other,) = hang(own, wall, "hills", seed=77, steps=2, width=192, height=144, model="older")
+    wall.page.reload()
+    board(wall)
+    pin(wall, "moon").click()
+    wall.page.get_by_role("button", name="Go on from here").click()
+    expect(wall.page.get_by_label("Prompt", exact=True)).to_have_value("moon")
+    wall.settle()
+    assert (wall.shown().prompt, wall.shown().seed) == ("moon", 1)
+    wall.type("s")
+    wall.settle()
+    assert wall.shown().prompt == "moons"
+    board(wall)
+    pin(wall, "hills").click()
+    wall.page.get_by_role("button", name="Go on from here").click()
+    said(wall, "This pin was made by “older”; postcard draws its words now.")
+    wall.settle()
+    made = wall.shown()
+    assert (made.seed, made.steps, made.width) == (77, 2, 192)
+    assert other.request.model == "older"
 
 
-def test_two_pins_are_compared(three: Tab) -> None:
-    pins(three).nth(0).click()
-    pins(three).nth(1).click(modifiers=["Control"])
-    three.page.get_by_role("button", name="Compare").click()
-    dialog = three.page.get_by_label("Two pins beside each other")
-    expect(dialog).to_be_visible()
-    rows = dialog.locator("tbody tr")
-    expect(rows.filter(has_text="Prompt")).to_have_attribute("data-differs", "yes")
-    expect(rows.filter(has_text="Seed")).to_have_attribute("data-differs", "no")
-    slider = dialog.get_by_label("How much of A is shown")
-    expect(slider).to_be_focused()
-    slider.press("End")
-    clip = dialog.locator(".klein-pair-a").evaluate("(image) => image.style.clipPath")
-    assert clip in ("inset(0px)", "inset(0px 0% 0px 0px)")
-    dialog.get_by_role("button", name="Swap").click()
-    expect(rows.filter(has_text="Prompt").locator("td").first).to_have_text("two moons")
-    three.page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-
-
-def test_what_lies_between_two_pins_is_drawn_pinned_and_saved(three: Tab) -> None:
-    pins(three).nth(0).click()
-    pins(three).nth(1).click(modifiers=["Control"])
-    three.page.get_by_role("button", name="Blend").click()
-    dialog = three.page.get_by_label("Between two pins")
-    picture = dialog.locator(".klein-blend-picture")
-    expect(picture).to_have_attribute("data-stage", "final")
-    dialog.get_by_label("How much of B").press("ArrowRight")
-    expect(dialog.locator(".klein-pair-line")).to_contain_text("49 % A, 51 % B")
-    expect(picture).to_have_attribute("data-stage", "final")
-    dialog.get_by_role("button", name="Pin this").click()
-    expect(dialog.locator(".klein-pair-line")).to_contain_text("Pinned to “Moodboard”.")
-    dialog.get_by_label("Pictures of the walk").select_option("8")
-    with three.page.expect_download() as started:
-        dialog.get_by_role("button", name="Save walk").click()
-    assert started.value.suggested_filename.endswith(".webp")
-    expect(dialog.locator(".klein-pair-line")).to_have_text("The walk is saved.")
-    three.page.keyboard.press("Escape")
-    expect(pins(three)).to_have_count(4)
-    pins(three).nth(3).click()
-    expect(three.page.locator(".klein-pin-facts")).to_contain_text("51 % “two moons”")
-
-
-def test_a_blend_cannot_be_blended_again(three: Tab) -> None:
-    test_what_lies_between_two_pins_is_drawn_pinned_and_saved(three)
-    pins(three).nth(0).click(modifiers=["Control"])
-    three.page.get_by_role("button", name="Blend").click()
-    expect(three.page.locator(".klein-board-notice")).to_contain_text("is a blend already")
-
-
-@pytest.mark.parametrize("context", [COPY], indirect=True)
-def test_a_colour_is_copied_by_a_click(three: Tab) -> None:
-    pins(three).nth(0).click()
-    swatch = three.page.locator(".klein-palette button").first
+@pytest.mark.parametrize(
+    "context", [{"permissions": ["clipboard-read", "clipboard-write"]}], indirect=True
+)
+def test_a_colour_is_copied_by_a_click(wall: Tab) -> None:
+    pin(wall, "sun").click()
+    swatch = wall.page.locator(".klein-swatch").first
+    hex_code = swatch.inner_text()
+    assert re.fullmatch("#[0-9a-f]{6}", hex_code)
     swatch.click()
-    expect(three.page.locator(".klein-board-notice")).to_contain_text("copied.")
-    copied = three.page.evaluate("navigator.clipboard.readText()")
-    assert copied == swatch.get_attribute("title")
+    noticed(wall, f"Copied {hex_code}.")
+    assert wall.page.evaluate("navigator.clipboard.readText()") == hex_code
 
 
-def test_a_pin_is_looked_at_large(three: Tab) -> None:
-    pins(three).nth(0).dblclick()
-    large = three.page.locator(".klein-large")
-    expect(large.locator("p")).to_have_text("one sun")
-    three.page.keyboard.press("ArrowRight")
-    expect(large.locator("p")).to_have_text("two moons")
-    three.page.keyboard.press("Escape")
+def test_a_pin_is_looked_at_large(wall: Tab) -> None:
+    pin(wall, "sun").dblclick()
+    large = wall.page.get_by_role("dialog", name="Pin, large")
+    expect(large.locator("p")).to_have_text("sun")
+    wall.page.keyboard.press("ArrowRight")
+    expect(large.locator("p")).to_have_text("moon")
+    wall.page.keyboard.press("Escape")
     expect(large).to_be_hidden()
+    expect(pin(wall, "moon")).to_be_focused()
+    wall.page.keyboard.press("Enter")
+    expect(large.get_by_role("img")).to_have_js_property("complete", value=True)
 
 
-def test_another_browser_sees_nothing(three: Tab, browser: Browser, site: Site) -> None:
-    stranger = browser.new_context()
-    page = stranger.new_page()
-    page.goto(site.url)
-    page.get_by_role("tab", name="Moodboard").first.click()
-    expect(page.locator(".klein-wall-empty")).to_be_visible()
-    expect(page.locator(".klein-kept")).to_have_count(0)
-    stranger.close()
+def test_words_of_a_prompt_are_never_markup(open_tab: Callable[..., Tab], own: Site) -> None:
+    tab = open_tab(at=own)
+    (one,) = hang(own, tab, "<img src=x onerror=alert(1)>", loras=(Lora("<b>x</b>", 1.0),))
+    own.services.moodboard.edit(owner(tab), one.id, title="<i>t</i>", tags=["<u>"])
+    board(tab)
+    hangs(tab, "<i>t</i>")
+    pin(tab, "<i>t</i>").click()
+    expect(tab.page.locator(".klein-pin-prompt")).to_have_text("<img src=x onerror=alert(1)>")
+    assert tab.page.locator(".klein-inspector :is(i, u, b)").count() == 0
 
 
-@pytest.mark.parametrize("context", [PHONE], indirect=True)
-def test_a_finger_chooses_several_and_drags_after_a_long_press(three: Tab) -> None:
-    pins(three).nth(0).tap()
-    pins(three).nth(2).tap()
-    assert chosen(three) == ["one sun", "three stars"]
-    pins(three).nth(0).tap()
-    assert chosen(three) == ["three stars"]
-    pins(three).nth(2).tap()
-    assert chosen(three) == []
-    wide = three.page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 390
-    touch = three.page.context.new_cdp_session(three.page)
-    start, end = (pins(three).nth(at).bounding_box() for at in (2, 0))
-    assert start is not None
-    assert end is not None
+@pytest.mark.parametrize("context", [_context("phone", has_touch=True)], indirect=True)
+def test_a_phone_arranges_after_a_long_press(wall: Tab, own: Site) -> None:
+    page = wall.page
+    pin(wall, "sun").tap()
+    assert picked(wall) == ["sun"]
+    pin(wall, "moon").tap()
+    assert picked(wall) == ["sun", "moon"]
+    pin(wall, "sun").tap()
+    assert picked(wall) == ["moon"]
+    page.get_by_role("button", name="Details").tap()
+    expect(page.get_by_label("Note", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Details").tap()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    from_x, from_y = middle(pin(wall, "moon"))
+    to_x, to_y = middle(pin(wall, "sun"))
+    touch = page.context.new_cdp_session(page)
 
-    def finger(kind: str, x: float = 0, y: float = 0) -> None:
-        points = [] if kind == "touchEnd" else [{"x": x, "y": y}]
+    def finger(kind: str, *at: float) -> None:
+        points = [{"x": at[0], "y": at[1]}] if at else []
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
-    finger("touchStart", start["x"] + 20, start["y"] + 20)
-    expect(pins(three).nth(2)).to_have_class(re.compile("klein-lifted"))
-    with three.page.expect_response("**/pins/place"):
-        for part in (0.3, 0.6, 1.0):
-            x = start["x"] + (end["x"] + 10 - start["x"]) * part
-            y = start["y"] + (end["y"] + 20 - start["y"]) * part
-            finger("touchMove", x, y)
-        finger("touchEnd")
-    assert captions(three)[0] == "three stars"
+    finger("touchStart", from_x, from_y)
+    expect(page.locator(".klein-ghost")).to_be_attached()
+    finger("touchMove", to_x - 20, to_y)
+    finger("touchMove", to_x - 40, to_y)
+    finger("touchEnd")
+    hangs(wall, "moon", "sun", "sea", "rain")
+    wall.until(lambda: kept(own, wall)["Moodboard"][0] == "moon")
 
 
-def test_five_hundred_pins_are_comfortable(tab: Tab, site: Site) -> None:
-    pin(tab, "the first")
-    (owner,) = {row["owner"] for row in site.services.ledger.rows("SELECT owner FROM boards", ())}
-    for seed in range(1, MANY):
-        site.services.moodboard.pin(owner, small_frame(seed))
-    began = tab.page.evaluate("performance.now()")
+def test_another_browser_sees_nothing(wall: Tab, own: Site, browser: Browser) -> None:
+    hangs(wall, "sun", "moon", "sea", "rain")
+    other = browser.new_context()
+    try:
+        page = other.new_page()
+        page.goto(own.url)
+        page.get_by_role("tab", name="Moodboard").click()
+        expect(page.get_by_text("Hang the first picture")).to_be_visible()
+        assert page.locator(PIN).count() == 0
+    finally:
+        other.close()
+
+
+def test_five_hundred_pins_are_comfortable(open_tab: Callable[..., Tab], own: Site) -> None:
+    tab = open_tab(at=own)
+    hang(own, tab, *(f"lake {number}" for number in range(500)))
+    began = time.monotonic()
     board(tab)
-    expect(pins(tab)).to_have_count(MANY)
-    tab.page.wait_for_function(FIRST_ROW)
-    took = tab.page.evaluate("performance.now()") - began
-    loaded = tab.page.evaluate(LOADED)
-    assert took < OPEN_MS
-    assert loaded <= MOST_LOADED
-    tab.page.get_by_label("Find pins by words or tags").fill("pin 477")
-    expect(tab.page.locator(".klein-kept:visible figcaption")).to_have_text(["pin 477"])
+    expect(tab.page.locator(PIN)).to_have_count(500)
+    tab.page.locator(f"{PIN} img").first.wait_for()
+    opened_s = time.monotonic() - began
+    assert opened_s < 10
+    images = "document.querySelectorAll('#klein .klein-wall img').length"
+    at_first = tab.page.evaluate(images)
+    pin(tab, "lake 0").first.click()
+    tab.page.keyboard.press("End")
+    tab.page.wait_for_function(
+        "document.querySelector('#klein .klein-hung:last-child img')?.complete"
+    )
+    tab.page.wait_for_function(f"{images} < 100")
+    assert 0 < at_first < 100
 
 
-def small_frame(seed: int) -> Frame:
-    request = Request(f"pin {seed}", seed, 96, 64, 4, 1.0, "postcard")
-    origin = Origin("fake", "cpu", "uint8", "fake")
-    return Frame(request, Stage.FINAL, noise(seed, 96, 64), Timings(), origin)
-
-
-def test_the_strip_the_boards_and_their_pictures_outlive_the_server(
-    serve: Callable[..., Site], open_tab: Callable[..., Tab], tmp_path: Any
-) -> None:
-    first = serve(FakeEngine(render_s=0.02), data=tmp_path)
-    tab = open_tab(at=first)
-    pin(tab, "one sun")
-    state = tab.page.context.storage_state()
-    first.services.dispatcher.stop()
-    first.services.close()
-    second = serve(FakeEngine(render_s=0.02), data=tmp_path)
-    cookie = next(each for each in state["cookies"] if each["name"] == "klein-browser")
-    tab.page.context.add_cookies([{**cookie, "url": second.url, "domain": None, "path": None}])
-    again = open_tab(at=second)
-    board(again)
-    expect(pins(again).locator("figcaption")).to_have_text(["one sun"])
+@pytest.mark.parametrize(
+    "context",
+    [_context(size, theme) for size in ("desk", "phone") for theme in THEMES],
+    indirect=True,
+)
+def test_it_stands_out_and_fits(wall: Tab) -> None:
+    pin(wall, "moon").click()
+    assert wall.page.evaluate(CONTRAST) == []
+    size = wall.page.viewport_size
+    assert size is not None
+    assert wall.page.evaluate("document.documentElement.scrollWidth") <= size["width"]

@@ -1,0 +1,84 @@
+"""What the tests of the Moodboard do with it."""
+
+from dataclasses import replace
+from typing import Any
+
+from playwright.sync_api import Locator, expect
+
+from klein_ui.contract import Frame, Stage, Timings
+from klein_ui.engine.fake import FAKE_ORIGIN, bands
+from klein_ui.models import POSTCARD
+from klein_ui.pins import Pin
+from klein_ui.ui.owners import COOKIE, owner_of
+from klein_ui.validate import asked
+
+from .tab import Site, Tab
+
+PIN = "#klein .klein-hung"
+SHAPES = ((128, 128), (128, 96), (96, 128), (192, 96))
+
+
+def owner(tab: Tab) -> str:
+    """Whose boards this browser sees."""
+    value = next(one["value"] for one in tab.page.context.cookies() if one["name"] == COOKIE)
+    return owner_of(_Asking(str(value)))  # type: ignore[arg-type]
+
+
+class _Asking:
+    """What `owner_of` reads of a browser."""
+
+    def __init__(self, value: str) -> None:
+        self.cookies = {COOKIE: value}
+        self.scope: dict[str, object] = {}
+
+
+def hang(site: Site, tab: Tab, *prompts: str, **fields: Any) -> list[Pin]:
+    """Pin a picture of each prompt for this browser, in various shapes."""
+    who, pins = owner(tab), list[Pin]()
+    for number, prompt in enumerate(prompts):
+        width, height = SHAPES[number % len(SHAPES)]
+        request = asked({"prompt": prompt, "seed": number}, POSTCARD).request
+        request = replace(request, **{"width": width, "height": height, **fields})
+        frame = Frame(request, Stage.FINAL, bands(request), Timings(), FAKE_ORIGIN)
+        pins.append(site.services.moodboard.pin(who, frame))
+    return pins
+
+
+def board(tab: Tab) -> Tab:
+    """Go to the Moodboard, and wait until it knows what hangs there."""
+    with tab.page.expect_response("**/gradio_api/live/boards"):
+        tab.page.get_by_role("tab", name="Moodboard").click()
+    tab.page.wait_for_selector("#klein-board-desk[data-board]")
+    return tab
+
+
+def captions(tab: Tab) -> list[str]:
+    """What hangs on the wall, in its order."""
+    found: list[str] = tab.page.locator(f"{PIN} .klein-pin-caption").all_inner_texts()
+    return found
+
+
+def hangs(tab: Tab, *words: str) -> None:
+    """Wait until just this hangs on the wall, in this order."""
+    expect(tab.page.locator(f"{PIN} .klein-pin-caption")).to_have_text(list(words))
+
+
+def pin(tab: Tab, words: str) -> Locator:
+    """The pin with that caption."""
+    return tab.page.get_by_role("option", name=words)
+
+
+def picked(tab: Tab) -> list[str]:
+    """The captions of the picked pins."""
+    chosen = tab.page.locator(f"{PIN}[aria-selected='true'] .klein-pin-caption")
+    found: list[str] = chosen.all_inner_texts()
+    return found
+
+
+def kept(site: Site, tab: Tab) -> dict[str, list[str]]:
+    """The prompts of each board, as the server keeps them."""
+    moodboard, who = site.services.moodboard, owner(tab)
+    return {
+        one.title: [pin.request.prompt for pin in moodboard.pins(who, one.id)]
+        for one in moodboard.boards(who)
+    }
