@@ -12,6 +12,8 @@ ENV_PREFIX = "KLEIN_"
 DEVICES = ("auto", "cuda", "mps", "cpu")
 ATTENTION = ("native", "cudnn", "flash", "flash-3", "math", "sage", "xformers")
 MEMORY = ("auto", "resident", "fp8", "offload")
+RESTARTED = ENV_PREFIX + "RESTARTED_AT"
+"""Where the app tells the process that follows it when it began anew by itself."""
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 SIGN = ("off", "try", "require")
 
@@ -77,6 +79,11 @@ def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settin
         safety=chosen.safety,
         require_safety=chosen.require_safety,
     )
+
+
+def restarted(environ: Mapping[str, str] = os.environ) -> str:
+    """When the app began anew by itself, as `restarts.written` wrote it."""
+    return environ.get(RESTARTED, "")
 
 
 def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:

@@ -44,6 +44,9 @@ class Sleeper:
             _photo(request.width, request.height, index)
         self.sleep.wait(self.render_s)
 
+    def relieve(self) -> None:
+        """Nothing to give back."""
+
     def close(self) -> None:
         """Nothing to free."""
 

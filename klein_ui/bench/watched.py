@@ -57,6 +57,10 @@ class Watched:
         """Warm the inner engine, unrecorded."""
         self.inner.warm_up(request)
 
+    def relieve(self) -> None:
+        """Relieve the inner engine."""
+        self.inner.relieve()
+
     def close(self) -> None:
         """Close the inner engine."""
         self.inner.close()

@@ -31,11 +31,6 @@ def release() -> None:
         torch.cuda.empty_cache()
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device had too little memory; CUDA has an error of its own for this, MPS not."""
-    return "out of memory" in str(error)
-
-
 def choose(wanted: str) -> Device:
     """The device called `wanted`, or the best there is for "auto".
 

@@ -12,6 +12,7 @@ from klein_ui.ui import (
     client,
     edit,
     header,
+    health_routes,
     history_routes,
     lane,
     live,
@@ -57,6 +58,7 @@ def build(services: Services) -> gr.Blocks:
 def routes(services: Services) -> list[BaseRoute]:
     """What the page asks for beside its Gradio events."""
     return [
+        *health_routes.routes(services),
         *socket.routes(services),
         *pictures.routes(services),
         *lora_routes.routes(services),
