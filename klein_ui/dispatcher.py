@@ -230,7 +230,7 @@ class Dispatcher:
 
     def _live(self, again: bool) -> None:
         if again:
-            self._recover()
+            self.recover()
         while not self._stopping:
             rest_s = self.turn()
             if rest_s != 0.0:
@@ -238,8 +238,9 @@ class Dispatcher:
                 self._boxes.wait(self._news, rest_s)
         self._loading.close()
 
-    def _recover(self) -> None:
-        """After a death: an engine that had a part in it has to show that it is sound."""
+    def recover(self) -> None:
+        """Go on after a turn that broke off with whatever ends a thread: only the thread after it
+        calls this, once. An engine that had a part in it has to show that it is sound."""
         self.figures.count(Count.RESTARTS)
         was_suspect = self._is_suspect
         self._is_suspect = self._performer.broke_off() or was_suspect
