@@ -17,6 +17,7 @@ _NO_MEMORY = (
     "not enough memory",
     "cannot allocate memory",
     "alloc_failed",
+    "bad_alloc",
 )
 # After these every call in this process fails: the CUDA context is corrupt.
 _LOST = (
