@@ -16,7 +16,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Read when torch is imported: threads that spin while they wait stand still on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from klein_ui import models, pacing, restarts, settings, validate
+from klein_ui import logs, models, pacing, restarts, settings, validate
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import backends, decoder, loader, lora_download, safety
@@ -27,7 +27,7 @@ from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
 from klein_ui.provenance.export import exporter
 from klein_ui.store import PictureStore
-from klein_ui.ui import page
+from klein_ui.ui import metrics, page
 from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
@@ -136,9 +136,8 @@ def quick(request: Request) -> Request:
 
 def main(argv: list[str]) -> int:
     """Serve until interrupted; the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     chosen = settings.read(argv)
+    logs.configure(chosen.log)
     temporary = chosen.data_dir / "temporary"
     try:
         temporary.mkdir(parents=True, exist_ok=True)
@@ -151,11 +150,13 @@ def main(argv: list[str]) -> int:
         return refuse(problem)
     ending = Ending()
     try:
+        metrics.check(chosen.metrics)
         services = services_for(chosen, ending.lose)
     except KleinError as error:
         return refuse(str(error))
     blocks = page.build(services)
     served = page.launch(blocks, services, block_thread=False)
+    logs.tame()
     ending.hear()
     print(f"Klein Live is at {served.url} (Ctrl-C ends it).", flush=True)
     services.dispatcher.start()

@@ -3,7 +3,7 @@
 Nothing here knows of torch or gradio, so each floor above can be tested without them.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -233,8 +233,25 @@ class Together(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much of its room something takes, in bytes."""
+
+    held_bytes: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The memory of an engine: its caches by what they hold, and all that is allocated on a GPU,
+    None where there is none."""
+
+    caches: Mapping[str, Use] = field(default_factory=dict)
+    device_bytes: int | None = None
+
+
 class Engine(Protocol):
-    """Turns a request into a frame. Only one thread calls it."""
+    """Turns a request into a frame. Only one thread calls it, but for `origin` and `held`."""
 
     @property
     def origin(self) -> Origin:
@@ -261,6 +278,10 @@ class Engine(Protocol):
 
     def warm_up(self, request: Request) -> None:
         """Render once so that the first keystroke is as fast as the second."""
+        ...
+
+    def held(self) -> Held:
+        """The memory that it takes now."""
         ...
 
     def relieve(self) -> None:

@@ -18,7 +18,9 @@ from klein_ui.contract import (
     DeviceLost,
     Engine,
     Frame,
+    Held,
     KleinError,
+    Origin,
     Progress,
     Request,
     Stage,
@@ -46,13 +48,15 @@ NO_THREAD = "The engine broke off again and again, so the app is restarting; typ
 @dataclass(frozen=True, slots=True)
 class Stats:
     """What the dispatcher did so far; `batches` are pictures made together, whatever became of
-    each of them, which `renders` and `superseded` count one by one."""
+    each of them, which `renders` and `superseded` count one by one. `waiting` sessions have no
+    picture of their last word yet."""
 
     loads: int
     sessions: int
     renders: int
     superseded: int
     batches: int
+    waiting: int
 
 
 class Dispatcher:
@@ -105,7 +109,7 @@ class Dispatcher:
         took too long, or cannot be done."""
         self._refuse(RESTARTING)
         if self._is_lost or self._loading.engine is None:
-            return not self._boxes.is_due()
+            return not self._boxes.waiting()
         return self._boxes.wait_until_done(timeout_s)
 
     def dismiss(self, timeout_s: float) -> bool:
@@ -193,15 +197,26 @@ class Dispatcher:
         return self._progress
 
     @property
-    def engine(self) -> Engine | None:
-        """The engine of the moment, to look at from outside; only its thread may call it."""
-        return self._loading.engine
+    def origin(self) -> Origin | None:
+        """The machinery of the moment; None while there is no engine."""
+        engine = self._loading.engine
+        with contextlib.suppress(AttributeError):
+            return engine.origin if engine else None
+        return None
+
+    def held(self) -> Held:
+        """The memory of the engine, where there is one."""
+        engine = self._loading.engine
+        # It may be closed in this very moment.
+        with contextlib.suppress(AttributeError):
+            return engine.held() if engine else Held()
+        return Held()
 
     def stats(self) -> Stats:
         """Counts at this moment."""
         counts = self.figures.snapshot().counts
         done = (counts[Count.RENDERS], counts[Count.SUPERSEDED], counts[Count.TOGETHER])
-        return Stats(self._loading.loads, len(self._boxes), *done)
+        return Stats(self._loading.loads, len(self._boxes), *done, self._boxes.waiting())
 
     def health(self) -> Health:
         """How the engine and its thread are."""
@@ -287,7 +302,7 @@ class Dispatcher:
         """Load. After a load that failed, tell whoever types, until a key comes late enough."""
         loading = self._loading
         if loading.has_failed() and not loading.is_wanted():
-            if not self._boxes.is_due():
+            if not self._boxes.waiting():
                 return None
             if not loading.may_retry():
                 self._boxes.refuse(self._progress.sentence)

@@ -133,10 +133,10 @@ class Mailboxes:
             tell(session.listener, Failed(session.state.seq, sentence))
         return bool(due)
 
-    def is_due(self) -> bool:
-        """Whether anybody waits for a picture."""
+    def waiting(self) -> int:
+        """How many wait for a picture."""
         with self._changed:
-            return bool(self._due())
+            return len(self._due())
 
     def begin(self, engine: Engine, row: ModelRow) -> Turn:
         """The jobs that `engine`, which is idle, gets now, or until when there is none."""

@@ -22,6 +22,7 @@ FLOORS = {
     "health": 1,
     "tireless": 1,
     "restarts": 1,
+    "logs": 1,
     "performing": 2,
     "batches": 1,
     "runs": 1,

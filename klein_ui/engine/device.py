@@ -31,6 +31,11 @@ def release() -> None:
         torch.cuda.empty_cache()
 
 
+def allocated_bytes() -> int | None:
+    """What this process holds of a CUDA device's memory; None where there is none."""
+    return int(torch.cuda.memory_allocated()) if torch.cuda.is_available() else None
+
+
 def choose(wanted: str) -> Device:
     """The device called `wanted`, or the best there is for "auto".
 

@@ -10,6 +10,7 @@ import numpy as np
 from klein_ui.contract import (
     EngineFailed,
     Frame,
+    Held,
     Hooks,
     Origin,
     Outcome,
@@ -113,6 +114,10 @@ class FakeEngine:
         """Take the time of one render, uncounted."""
         self.counts.warm_ups += 1
         self.sleep(self.render_s)
+
+    def held(self) -> Held:
+        """Nothing."""
+        return Held()
 
     def relieve(self) -> None:
         """Count it: the fake engine keeps nothing."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from klein_ui.cache import ByteLRU, CacheStats
 from klein_ui.contract import (
     Frame,
+    Held,
     Hooks,
     InvalidLora,
     KleinError,
@@ -24,13 +25,14 @@ from klein_ui.contract import (
     Stage,
     Superseded,
     Timings,
+    Use,
 )
 from klein_ui.engine import backends
 from klein_ui.engine.adapters import Adapters
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.blend import blended_noise, blended_prompt
 from klein_ui.engine.denoise import denoise
-from klein_ui.engine.device import release, wait_for
+from klein_ui.engine.device import allocated_bytes, release, wait_for
 from klein_ui.engine.faults import named
 from klein_ui.engine.graphs import Recorder, StepGraphs
 from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys, keeps_keys
@@ -225,6 +227,13 @@ class KleinEngine:
         """Render once without keeping the frame."""
         with named():
             self._make(request, Stage.FINAL, Hooks())
+
+    def held(self) -> Held:
+        """See `contract.Engine`."""
+        uses = {
+            name: Use(one.held_bytes, one.max_bytes) for name, one in self.cache_stats().items()
+        }
+        return Held(uses, allocated_bytes())
 
     def relieve(self) -> None:
         """Let go of all but the weights, and hear whether the device still answers. See

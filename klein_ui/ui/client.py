@@ -41,11 +41,23 @@ SCRIPTS = (
     "moments",
     "strip",
     "timemachine",
+    "diagnostics",
     "main",
     "boot",
 )
 """Script names in order; the last one starts the rest."""
-STYLES = ("page", "stage", "prompt", "side", "loras", "strip", "edit", "gallery", "widths")
+STYLES = (
+    "page",
+    "stage",
+    "prompt",
+    "side",
+    "loras",
+    "strip",
+    "edit",
+    "gallery",
+    "diagnostics",
+    "widths",
+)
 """Style sheet names in order; the last one bends the others to the width of the screen."""
 
 

@@ -30,6 +30,14 @@ HEADER = """
         <dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>on the handle of an image: move it</dd>
         <dt><kbd>/</kbd></dt><dd>back to the prompt</dd>
       </dl>
+      <details class="klein-diagnostics">
+        <summary>Diagnostics</summary>
+        <div class="klein-diagnostics-figures" tabindex="0" role="region" aria-label="Figures">
+          <table></table>
+        </div>
+        <button type="button" disabled>Copy</button>
+        <span class="klein-diagnostics-said" role="status"></span>
+      </details>
     </div>
   </details>
 </header>

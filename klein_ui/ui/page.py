@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from klein_ui.ui import (
     api,
     client,
+    diagnostics,
     edit,
     header,
     health_routes,
@@ -17,6 +18,7 @@ from klein_ui.ui import (
     lane,
     live,
     lora_routes,
+    metrics,
     owners,
     pictures,
     refit,
@@ -59,6 +61,8 @@ def routes(services: Services) -> list[BaseRoute]:
     """What the page asks for beside its Gradio events."""
     return [
         *health_routes.routes(services),
+        *metrics.routes(services),
+        *diagnostics.routes(services),
         *socket.routes(services),
         *pictures.routes(services),
         *lora_routes.routes(services),

@@ -103,6 +103,7 @@ function start() {
   onTabs(() => front()?.resume());
   onShortcuts(front);
   closeHelp();
+  createDiagnostics(document.querySelector(".klein-diagnostics"), where.diagnostics);
   followKeyboard();
   return { lane: link.lane, refit: models.refit, desks, join };
 }

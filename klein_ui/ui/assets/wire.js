@@ -37,6 +37,7 @@ function addresses() {
     frame: (name) => `${api.href}/frames/${encodeURIComponent(name)}.png`,
     changes: (name) => `${api.href}/frames/${encodeURIComponent(name)}/changes.png`,
     sources: (name) => `${api.href}/frames/${encodeURIComponent(name)}/sources`,
+    diagnostics: `${api.href}/diagnostics`,
     pictures: `${api.href}/pictures`,
     loras: `${api.href}/loras`,
     history: `${api.href}/history`,
