@@ -32,7 +32,7 @@ class Faulty(FakeEngine):
             raise DeviceLost("CUDA error: device-side assert triggered")
         if "exit" in request.prompt and self._first("exit"):
             raise SystemExit
-        if "large" in request.prompt and request.width > 128:
+        if "large" in request.prompt and request.width > 176:
             raise OutOfMemory("too large")
         if "boom" in request.prompt:
             raise ValueError(f"what was typed: {request.prompt}")

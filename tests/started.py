@@ -100,9 +100,11 @@ def hear_ctrl_c() -> None:
 
 
 @contextmanager
-def a_page(app: Started) -> Iterator["Talk"]:
-    """A page's socket to `app`."""
-    with connect(f"ws://127.0.0.1:{app.port}/gradio_api/live") as wire:
+def a_page(app: Started, owner: str = "") -> Iterator["Talk"]:
+    """A page's socket to `app`, of a browser with the cookie `owner`."""
+    cookie = {"Cookie": f"klein-browser={owner}"} if owner else {}
+    address = f"ws://127.0.0.1:{app.port}/gradio_api/live"
+    with connect(address, additional_headers=cookie) as wire:
         yield Talk(wire)
 
 
@@ -112,8 +114,8 @@ class Talk:
     def __init__(self, wire: ClientConnection) -> None:
         self.wire = wire
 
-    def types(self, prompt: str, seq: int, side: int = 128) -> None:
-        fields = {"prompt": prompt, "width": side, "height": side, "draft": 128}
+    def types(self, prompt: str, seq: int, side: int = 128, **more: str) -> None:
+        fields = {"prompt": prompt, "width": side, "height": side, "draft": 128, **more}
         self.wire.send(json.dumps({"type": "request", "seq": seq, "seed": 1, **fields}))
 
     def hears(self, kind: str, **wanted: object) -> dict[str, Any]:
@@ -122,6 +124,11 @@ class Talk:
             message = self.next()
             if message["type"] == kind and wanted.items() <= message.items():
                 return message
+
+    def asks(self, prompt: str, seq: int, **more: Any) -> dict[str, Any]:
+        """The header of the full picture of `prompt` and this number."""
+        self.types(f"{prompt} {seq}", seq, **more)
+        return self.hears("frame", seq=seq, stage="final", fine=False)
 
     def next(self) -> dict[str, Any]:
         received = self.wire.recv(timeout=LONG_S)
