@@ -125,11 +125,6 @@ class Talk:
             if message["type"] == kind and wanted.items() <= message.items():
                 return message
 
-    def asks(self, prompt: str, seq: int, **more: Any) -> dict[str, Any]:
-        """The header of the full picture of `prompt` and this number."""
-        self.types(f"{prompt} {seq}", seq, **more)
-        return self.hears("frame", seq=seq, stage="final", fine=False)
-
     def next(self) -> dict[str, Any]:
         received = self.wire.recv(timeout=LONG_S)
         if isinstance(received, bytes):
