@@ -128,8 +128,10 @@ class Dispatcher:
         place of the engine. Every listener is told how far that is, and how it ended.
 
         When it fails, the model before is loaded again. Of two switches the last one wins. False,
-        and nothing is told, where that model is there already.
+        and nothing is told, where that model is there already. While the app ends nothing is done.
         """
+        if self._refusal:
+            return True
         wanted = self._loading.want(source)
         self._boxes.wake()
         return wanted

@@ -20,13 +20,13 @@ def routes(services: Services) -> list[BaseRoute]:
     ]
 
 
-def alive(services: Services, request: HTTPRequest) -> Response:
+async def alive(services: Services, request: HTTPRequest) -> Response:
     """Whether the engine's thread lives and gets on, and its device answers."""
     health = services.dispatcher.health()
     return _answer(health.is_alive, health)
 
 
-def ready(services: Services, request: HTTPRequest) -> Response:
+async def ready(services: Services, request: HTTPRequest) -> Response:
     """Whether a model is there and requests are taken."""
     health = services.dispatcher.health()
     return _answer(health.is_ready, health)
