@@ -14,7 +14,9 @@ SERVICE_RESTART = 1012
 MOST_S = 10.0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_what_runs_and_what_is_settled_is_finished_and_the_pages_are_told(
     number: signal.Signals, tmp_path: Path
 ) -> None:

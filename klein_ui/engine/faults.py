@@ -3,7 +3,7 @@
 The one place that reads their words, since most of them are a bare `RuntimeError`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from klein_ui.contract import DeviceLost, KleinError, OutOfMemory
@@ -56,16 +56,16 @@ def is_device_lost(error: BaseException) -> bool:
 
 
 @contextmanager
-def named(too_large: str = TOO_LARGE) -> Iterator[None]:
+def named(too_large: Callable[[], str] = lambda: TOO_LARGE) -> Iterator[None]:
     """Whatever torch raises within it for want of memory becomes `OutOfMemory` with the sentence
-    `too_large`, and what tells of a corrupt device `DeviceLost`; the rest passes as it is."""
+    that `too_large` gives, and what tells of a corrupt device `DeviceLost`; the rest passes as it is."""
     try:
         yield
     except KleinError:
         raise
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
-            raise OutOfMemory(too_large) from error
+            raise OutOfMemory(too_large()) from error
         if is_device_lost(error):
             raise DeviceLost(LOST) from error
         raise

@@ -131,7 +131,7 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     decoder = fetch_small_decoder(choice.small_decoder, row, folder, report)
     report(Progress("loading", f"Loading {row.title}…"))
     try:
-        with named(NO_MEMORY.format(title=row.title)):
+        with named(lambda: NO_MEMORY.format(title=row.title)):
             device = loadable(device, folder)
             pipeline = _opened(folder, row, device.dtype)
     except EngineFailed:

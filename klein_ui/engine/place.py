@@ -58,8 +58,10 @@ def place(pipeline: Any, row: ModelRow, device: Device, wanted: str, report: Rep
     plan = memory.plan(model, row, measure.room(device, loaded_bytes), wanted)
     report(Progress("placing", plan.why))
     with named(
-        f"{row.title} does not fit into the memory of {device.hardware}; "
-        "close other programs, or choose postcard."
+        lambda: (
+            f"{row.title} does not fit into the memory of {device.hardware}; "
+            "close other programs, or choose postcard."
+        )
     ):
         return Placed(_moved(pipeline, plan.recipe, device), plan.recipe.path)
 
