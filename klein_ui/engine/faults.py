@@ -58,7 +58,7 @@ def is_device_lost(error: BaseException) -> bool:
 @contextmanager
 def named(too_large: Callable[[], str] = lambda: TOO_LARGE) -> Iterator[None]:
     """Whatever torch raises within it for want of memory becomes `OutOfMemory` with the sentence
-    that `too_large` gives, and what tells of a corrupt device `DeviceLost`; the rest passes as it is."""
+    that `too_large` gives, what tells of a corrupt device `DeviceLost`; the rest passes as is."""
     try:
         yield
     except KleinError:

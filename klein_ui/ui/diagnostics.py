@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-import sys
 from importlib.metadata import version
 
 import psutil  # type: ignore[import-untyped]
@@ -88,5 +87,8 @@ def _free(services: Services) -> int | None:
 
 
 def _versions() -> dict[str, str]:
-    system = {"python": platform.python_version(), "system": f"{platform.system()} {sys.platform}"}
+    system = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
     return system | {name: version(name) for name in PACKAGES}

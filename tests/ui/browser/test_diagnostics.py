@@ -30,7 +30,7 @@ def test_the_figures_are_read_when_opened_and_copied_as_text(
     box.locator("summary").click()
     table = box.locator("table")
     expect(table).to_contain_text("Key to picture, in the server, p50 / p95")
-    expect(table).to_contain_text("Postcard")
+    expect(table).to_contain_text("postcard")
     assert "secret" not in table.inner_text()
     tab.page.wait_for_function(
         "document.querySelector('.klein-diagnostics button').disabled === false"
