@@ -34,6 +34,8 @@ class Faulty(FakeEngine):
             raise SystemExit
         if "large" in request.prompt and request.width > 176:
             raise OutOfMemory("too large")
+        if "endless" in request.prompt:
+            time.sleep(600.0)
         if "boom" in request.prompt:
             raise ValueError(f"what was typed: {request.prompt}")
         return super().render(request, stage, hooks)

@@ -44,6 +44,18 @@ def test_what_runs_and_what_is_settled_is_finished_and_the_pages_are_told(
         assert "Traceback" not in app.log.read_text()
 
 
+@pytest.mark.long
+def test_a_picture_that_takes_too_long_is_left(tmp_path: Path) -> None:
+    with started(tmp_path) as app, a_page(app) as page:
+        page.types("endless", seq=1)
+        page.types("endless or not", seq=2)
+        began = time.monotonic()
+        app.process.send_signal(signal.SIGTERM)
+        page.hears("progress", phase="restarting", sentence=RESTARTING)
+        assert app.process.wait(LONG_S) == 0
+        assert time.monotonic() - began < MOST_S
+
+
 def test_a_lost_device_ends_in_a_new_process_which_draws_what_was_typed(tmp_path: Path) -> None:
     with started(tmp_path) as app:
         with a_page(app) as page:
