@@ -1,9 +1,7 @@
 """How the app is, as those who watch over it are told; and its figures."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -18,8 +16,6 @@ from klein_ui.pacing import PacingSettings
 from klein_ui.ui import diagnostics, health_routes, metrics
 from klein_ui.ui.services import Services
 from tests.stepping import LONG_S, Ears, asked
-
-Get = Callable[[str], tuple[int, Any]]
 
 
 def getting(services: Services) -> TestClient:
