@@ -3,16 +3,20 @@
 import errno
 import logging
 import os
+import signal
 import socket
 import sys
-from dataclasses import replace
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Thread
 
 # Read when gradio is imported: nothing about the user leaves this machine.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Read when torch is imported: threads that spin while they wait stand still on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from klein_ui import models, pacing, settings, validate
+from klein_ui import logs, models, pacing, restarts, settings, validate
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import backends, decoder, loader, lora_download, safety
@@ -24,7 +28,7 @@ from klein_ui.models import ModelRow
 from klein_ui.moodboard import Moodboard
 from klein_ui.provenance.export import exporter
 from klein_ui.store import PictureStore
-from klein_ui.ui import page
+from klein_ui.ui import metrics, page
 from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
@@ -34,9 +38,45 @@ SHELF_BYTES = 128 * 2**20
 PICTURES_DISK_BYTES = 2 * 2**30
 PICTURES_MEMORY_BYTES = 128 * 2**20
 
+DRAIN_S, DISMISS_S, STOP_S, WRITE_S, CLOSE_S = 4.5, 1.0, 1.5, 1.0, 1.0
+"""How long the end may take: to finish pictures, let pages go, stop the engine, write, close. All
+of it within the ten seconds that containers are given."""
+POLL_S = 0.1
+GIVEN_UP = "The graphics device fails again and again; restart the computer, or use --device cpu."
 
-def services_for(chosen: settings.Settings) -> Services:
-    """Settings to engine to dispatcher. Raises `EngineFailed` for a model that is not there."""
+
+@dataclass(slots=True)
+class Ending:
+    """Why the app is to end: it was told to, or the device is lost."""
+
+    told: bool = False
+    lost: bool = False
+
+    def hear(self) -> None:
+        """Listen to SIGTERM and Ctrl-C; the second one ends at once."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._tell)
+
+    def lose(self) -> None:
+        """The engine can do nothing more in this process."""
+        self.lost = True
+
+    def wait(self) -> None:
+        """Until there is a reason."""
+        # A lock may not be taken by what a signal calls, so nothing is waited for.
+        while not (self.told or self.lost):
+            time.sleep(POLL_S)
+
+    def _tell(self, number: int, frame: object) -> None:
+        self.told = True
+        signal.signal(number, signal.SIG_DFL)
+
+
+def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda: None) -> Services:
+    """Settings to engine to dispatcher, which calls `lost` when only a new process can help.
+
+    Raises `EngineFailed` for a model that is not there.
+    """
     choice = replace(
         loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
         trims_text=chosen.trim_text,
@@ -67,6 +107,7 @@ def services_for(chosen: settings.Settings) -> Services:
             grace_s=chosen.grace_ms / 1000,
             staleness_s=chosen.staleness_ms / 1000,
         ),
+        lost=lost,
     )
 
     def fetch_lora(hub_id: str, report: Report) -> str:
@@ -97,9 +138,8 @@ def quick(request: Request) -> Request:
 
 def main(argv: list[str]) -> int:
     """Serve until interrupted; the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     chosen = settings.read(argv)
+    logs.configure(chosen.log)
     temporary = chosen.data_dir / "temporary"
     try:
         temporary.mkdir(parents=True, exist_ok=True)
@@ -110,23 +150,62 @@ def main(argv: list[str]) -> int:
     problem = cannot_listen(chosen.host, chosen.port)
     if problem is not None:
         return refuse(problem)
+    ending = Ending()
     try:
-        services = services_for(chosen)
+        metrics.check(chosen.metrics)
+        services = services_for(chosen, ending.lose)
     except KleinError as error:
         return refuse(str(error))
     blocks = page.build(services)
     served = page.launch(blocks, services, block_thread=False)
+    logs.tame()
+    ending.hear()
     print(f"Klein Live is at {served.url} (Ctrl-C ends it).", flush=True)
     services.dispatcher.start()
-    try:
-        blocks.block_thread()
-    finally:
-        stopped = services.dispatcher.stop()
-        services.close()
-        if not stopped:
-            # A download in progress holds the interpreter until it ends; it goes on next time.
-            os._exit(0)
+    again = wait(services, ending)
+    ended = end(services, lambda: blocks.close(verbose=False))
+    if again is not None:
+        begin_anew(again)
+    if not ended:
+        # A download in progress holds the interpreter until it ends; it goes on next time.
+        os._exit(0)
     return 0
+
+
+def wait(services: Services, ending: Ending) -> tuple[float, ...] | None:
+    """Serve until the app has to end; when it began anew by itself, this time among them, or None
+    if it is not to. Where it did so too often it stays, says so to everybody, and is unhealthy."""
+    while True:
+        ending.wait()
+        if ending.told:
+            return None
+        again = restarts.after(restarts.parsed(settings.restarted()), time.time())
+        if again is not None:
+            return again
+        services.dispatcher.give_up(GIVEN_UP)
+        ending.lost = False
+
+
+def end(services: Services, close: Callable[[], object]) -> bool:
+    """Finish what was asked for, tell the pages, stop, write, and `close` the server, each for as
+    long as there is time; False where something could not be ended."""
+    services.dispatcher.drain(DRAIN_S)
+    services.dispatcher.dismiss(DISMISS_S)
+    stopped = services.dispatcher.stop(STOP_S)
+    written = services.close(WRITE_S)
+    closing = Thread(target=close, name="close", daemon=True)
+    closing.start()
+    closing.join(CLOSE_S)
+    return stopped and written and not closing.is_alive()
+
+
+def begin_anew(times: tuple[float, ...]) -> None:
+    """Become a new process of the same command, which is told of the restarts at `times`."""
+    logging.getLogger(__name__).warning("the app begins anew")
+    logging.shutdown()
+    sys.stdout.flush()
+    environ = {**os.environ, settings.RESTARTED: restarts.written(times)}
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606
 
 
 def cannot_listen(host: str, port: int) -> str | None:

@@ -3,7 +3,7 @@
 Nothing here knows of torch or gradio, so each floor above can be tested without them.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -227,14 +227,31 @@ class Together(Protocol):
         """The place of each of `renders` and how it ended, each once, as soon as that is known.
 
         They are of one bucket, and different. A superseded one leaves between two steps and is
-        not decoded; the others go on. Raises `EngineFailed` when there is too little memory for
+        not decoded; the others go on. Raises `OutOfMemory` when there is too little memory for
         all of them: each that has not ended may still be made alone.
         """
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much of its room something takes, in bytes."""
+
+    held_bytes: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The memory of an engine: its caches by what they hold, and all that is allocated on a GPU,
+    None where there is none."""
+
+    caches: Mapping[str, Use] = field(default_factory=dict)
+    device_bytes: int | None = None
+
+
 class Engine(Protocol):
-    """Turns a request into a frame. Only one thread calls it."""
+    """Turns a request into a frame. Only one thread calls it, but for `origin` and `held`."""
 
     @property
     def origin(self) -> Origin:
@@ -250,7 +267,8 @@ class Engine(Protocol):
         """Make the picture of `request`.
 
         Raises `Superseded` when `hooks.superseded` said so between two steps, and `KleinError`
-        with one sentence for the user when the picture cannot be made.
+        with one sentence for the user when the picture cannot be made: `OutOfMemory` where a
+        smaller one may be, `DeviceLost` where none can be any more.
         """
         ...
 
@@ -260,6 +278,17 @@ class Engine(Protocol):
 
     def warm_up(self, request: Request) -> None:
         """Render once so that the first keystroke is as fast as the second."""
+        ...
+
+    def held(self) -> Held:
+        """The memory that it takes now."""
+        ...
+
+    def relieve(self) -> None:
+        """Give back all memory but the weights: caches and recordings, which are made anew.
+
+        Raises `DeviceLost` where the device answers nothing any more.
+        """
         ...
 
     def close(self) -> None:
@@ -291,5 +320,20 @@ class EngineFailed(KleinError):
     """The engine could not load or render."""
 
 
+class OutOfMemory(EngineFailed):
+    """The memory is too small for this picture; a smaller one may fit, and the next one goes on."""
+
+
+class DeviceLost(EngineFailed):
+    """The device is in a state in which every further call fails until the process begins anew."""
+
+
 class Superseded(Exception):
     """The render was stopped between steps because a newer request waits."""
+
+
+def sentence_of(error: BaseException, what: str) -> str:
+    """The error's own sentence where it is for the user, else `what` went wrong."""
+    if isinstance(error, KleinError):
+        return str(error)
+    return f"{what} ({type(error).__name__}); type on, and restart the app if it stays so."

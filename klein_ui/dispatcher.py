@@ -1,85 +1,62 @@
-"""Decides whose request runs when: the one thread that owns the pipeline, and the mailboxes.
+"""Decides whose request runs when: the one thread that owns the pipeline, and when it has to end.
 
-Each session has a mailbox of one slot: a newer request replaces the one that waits. Sessions take
-turns, or one together where that was measured to help. What a frame, an error or progress leads to
-is the listener's business.
+Sessions take turns, or one together where that was measured to help. What a frame, an error or
+progress leads to is the listener's business. Whatever ends the thread, it begins again.
 """
 
 import contextlib
 import itertools
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field, replace
-from threading import Condition, Thread
+from dataclasses import dataclass
 
 from klein_ui import pacing
 from klein_ui.contract import (
     Asked,
+    DeviceLost,
     Engine,
     Frame,
-    Hooks,
+    Held,
     KleinError,
-    Outcome,
+    Origin,
     Progress,
-    Render,
     Request,
     Stage,
-    Superseded,
-    Together,
 )
-from klein_ui.loading import Clock, Loading, Source, Switched, sentence_of
+from klein_ui.events import Closing, Event, Failed, Listener, Shown
+from klein_ui.figures import Count, Figures
+from klein_ui.health import Doing, Health, Pulse
+from klein_ui.loading import Clock, Loading, Source
+from klein_ui.mailboxes import Mailboxes
 from klein_ui.models import ModelRow
-from klein_ui.runs import Runs
-from klein_ui.turns import Job
+from klein_ui.performing import Performer
+from klein_ui.tireless import Tireless
+
+__all__ = ["MAX_SESSIONS", "Dispatcher", "Event", "Failed", "Listener", "Shown", "Stats"]
 
 log = logging.getLogger(__name__)
 
 MAX_SESSIONS = 256
 
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A frame for the request numbered `seq`; `superseded` counts this session's stopped runs."""
-
-    seq: int
-    frame: Frame
-    superseded: int
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The request numbered `seq` made no picture; `sentence` says what to do."""
-
-    seq: int
-    sentence: str
-
-
-Event = Shown | Failed | Progress | Switched
-Listener = Callable[[Event], None]
-
-
-@dataclass(slots=True)
-class _Session:
-    """What the dispatcher keeps of one session, under its lock."""
-
-    listener: Listener
-    state: pacing.State = field(default_factory=pacing.State)
-    superseded: int = 0
+RESTARTING = "The app is restarting; what you type is drawn once it is back."
+NO_DEVICE = "The graphics device failed, so the app is restarting; what you type is drawn then."
+NO_THREAD = "The engine broke off again and again, so the app is restarting; type on then."
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
     """What the dispatcher did so far; `batches` are pictures made together, whatever became of
-    each of them, which `renders` and `superseded` count one by one."""
+    each of them, which `renders` and `superseded` count one by one. `waiting` sessions have no
+    picture of their last word yet."""
 
     loads: int
     sessions: int
     renders: int
     superseded: int
     batches: int
+    waiting: int
 
 
 class Dispatcher:
@@ -94,17 +71,24 @@ class Dispatcher:
         first: Source,
         settings: pacing.PacingSettings,
         clock: Clock = time.monotonic,
+        lost: Callable[[], object] = lambda: None,
     ) -> None:
+        """`lost` is called once, on any thread, when only a new process can help."""
         self._loading = Loading(first, self._report, clock)
         self._clock = clock
-        self._changed = Condition()
-        self._sessions: OrderedDict[str, _Session] = OrderedDict()
-        self._runs = Runs(settings)
+        self._lost = lost
+        self._boxes = Mailboxes(settings, clock)
+        self.figures = Figures()
         self._progress = Progress("starting", "Starting…")
-        self._renders = self._superseded = self._together = 0
         self._stopping = False
+        # Why nothing is taken any more, and whether it stays like that.
+        self._refusal, self._is_final, self._is_lost = "", False, False
         self._one_off = itertools.count()
-        self._thread = Thread(target=self._work, name="engine", daemon=True)
+        self._pulse = Pulse(clock())
+        self._news = 0
+        self._is_suspect = False
+        self._performer = Performer(self._boxes, self.figures, self._is_interrupted)
+        self._thread = Tireless(self._live, "engine", lambda: self._lose(NO_THREAD), clock)
 
     def start(self) -> None:
         """Begin to load the engine, and to render once it is there."""
@@ -115,63 +99,72 @@ class Dispatcher:
 
         May be called twice.
         """
-        with self._changed:
-            self._stopping = True
-            self._loading.stop()
-            self._changed.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        self._stopping = True
+        self._loading.stop()
+        self._boxes.wake()
+        return self._thread.join(timeout_s)
+
+    def drain(self, timeout_s: float) -> bool:
+        """Take nothing new, say so to everybody, and finish what was asked for; False if that
+        took too long, or cannot be done."""
+        self._refuse(RESTARTING)
+        if self._is_lost or self._loading.engine is None:
+            return not self._boxes.waiting()
+        return self._boxes.wait_until_done(timeout_s)
+
+    def dismiss(self, timeout_s: float) -> bool:
+        """Tell everybody that nothing more comes; False if some have not closed within that."""
+        self._boxes.tell_all(Closing(self._refusal or RESTARTING))
+        return self._boxes.wait_until_empty(timeout_s)
+
+    def give_up(self, sentence: str) -> None:
+        """There are no pictures any more, whoever asks: that is what `sentence` is about."""
+        self._is_final = True
+        self._refuse(sentence)
+        self._boxes.refuse(sentence)
 
     def switch(self, source: Source) -> bool:
         """Have another model for everybody: what runs stops within a step, and `source` takes the
         place of the engine. Every listener is told how far that is, and how it ended.
 
         When it fails, the model before is loaded again. Of two switches the last one wins. False,
-        and nothing is told, where that model is there already.
+        and nothing is told, where that model is there already. While the app ends nothing is done.
         """
-        with self._changed:
-            self._changed.notify_all()
-            return self._loading.want(source)
+        if self._refusal:
+            return True
+        wanted = self._loading.want(source)
+        self._boxes.wake()
+        return wanted
 
     def open(self, name: str, listener: Listener) -> None:
         """Begin the session `name`; its listener is told at once where the loading stands."""
-        with self._changed:
-            self._sessions[name] = _Session(listener)
-            # Under the lock, or newer progress could be told before this.
-            _tell(listener, self._progress)
+        self._thread.revive()
+        self._boxes.open(name, listener, lambda: self._progress)
 
     def close(self, name: str) -> None:
         """End the session `name`: what waits is dropped, what runs stops within a step."""
-        with self._changed:
-            self._sessions.pop(name, None)
-            self._changed.notify_all()
+        self._boxes.close(name)
 
     def clear(self, name: str) -> None:
         """The prompt of session `name` was emptied: drop what waits, stop what runs."""
-        with self._changed:
-            session = self._sessions.get(name)
-            if session is not None:
-                session.state = pacing.cleared(session.state)
+        self._boxes.clear(name)
 
     def is_full(self) -> bool:
         """Whether there are as many sessions as one engine should have."""
-        with self._changed:
-            return len(self._sessions) >= MAX_SESSIONS
+        return len(self._boxes) >= MAX_SESSIONS
 
     def submit(self, name: str, asked: Asked, seq: int) -> None:
         """Put `asked` into the mailbox of session `name`, replacing what waits there.
 
-        A closed session is ignored: its last message may arrive after it went.
+        A closed session is ignored: its last message may arrive after it went. While the app
+        ends, the session is told so, and asks the next one again.
         """
-        with self._changed:
-            now = self._clock()
-            session = self._sessions.get(name)
-            if session is None:
-                return
-            session.state = pacing.typed(session.state, asked, seq, now)
-            self._runs.outdate(name, now)
-            self._changed.notify_all()
+        if self._refusal:
+            final = Failed(seq, self._refusal) if self._is_final else self._progress
+            self._boxes.tell(name, final)
+            return
+        self._boxes.submit(name, asked, seq)
+        self._thread.revive()
 
     def render(self, request: Request) -> "Future[Frame]":
         """One picture outside of any live session, in turn with them and never superseded."""
@@ -184,9 +177,12 @@ class Dispatcher:
                 match event:
                     case Shown(frame=frame) if frame.stage is Stage.FINAL:
                         future.set_result(frame)
-                    case Failed(sentence=sentence):
+                    case Failed(sentence=sentence) | Closing(sentence=sentence):
                         future.set_exception(KleinError(sentence))
 
+        if self._refusal:
+            future.set_exception(KleinError(self._refusal))
+            return future
         future.add_done_callback(lambda _: self.close(name))
         self.open(name, listener)
         self.submit(name, Asked(request), seq=0)
@@ -200,195 +196,142 @@ class Dispatcher:
     @property
     def progress(self) -> Progress:
         """Where the loading stands."""
-        with self._changed:
-            return self._progress
+        return self._progress
+
+    @property
+    def origin(self) -> Origin | None:
+        """The machinery of the moment; None while there is no engine."""
+        engine = self._loading.engine
+        with contextlib.suppress(AttributeError):
+            return engine.origin if engine else None
+        return None
+
+    def held(self) -> Held:
+        """The memory of the engine, where there is one."""
+        engine = self._loading.engine
+        # It may be closed in this very moment.
+        with contextlib.suppress(AttributeError):
+            return engine.held() if engine else Held()
+        return Held()
 
     def stats(self) -> Stats:
         """Counts at this moment."""
-        with self._changed:
-            counts = (self._renders, self._superseded, self._together)
-            return Stats(self._loading.loads, len(self._sessions), *counts)
+        counts = self.figures.snapshot().counts
+        done = (counts[Count.RENDERS], counts[Count.SUPERSEDED], counts[Count.TOGETHER])
+        return Stats(self._loading.loads, len(self._boxes), *done, self._boxes.waiting())
+
+    def health(self) -> Health:
+        """How the engine and its thread are."""
+        self._thread.revive()
+        if self._is_lost:
+            return Health(False, False, self._refusal)
+        complaint = self._pulse.complaint(self._clock())
+        if complaint:
+            return Health(False, False, complaint)
+        if self._refusal or self._loading.engine is None:
+            return Health(True, False, self._refusal or self._progress.sentence)
+        return Health(True, True)
+
+    def _refuse(self, sentence: str) -> None:
+        self._refusal = sentence
+        self._say(Progress("failed" if self._is_final else "restarting", sentence))
+
+    def _lose(self, sentence: str) -> None:
+        """Only a new process helps; what was asked for stays due, and the page asks that again."""
+        if not self._is_lost:
+            self._is_lost = True
+            self._refuse(sentence)
+            self._lost()
 
     # Everything below runs on the dispatcher's own thread.
 
-    def _work(self) -> None:
+    def _live(self, again: bool) -> None:
+        if again:
+            self.recover()
         while not self._stopping:
-            if self._loading.engine is None or self._loading.is_wanted():
-                self._bring()
-            if self._loading.engine is None:
-                self._wait_for_retry()
-            else:
-                self._serve(self._loading.engine)
+            rest_s = self.turn()
+            if rest_s != 0.0:
+                self._pulse = Pulse(self._clock())
+                self._boxes.wait(self._news, rest_s)
         self._loading.close()
 
-    def _serve(self, engine: Engine) -> None:
-        """One turn. Nothing may hold the engine between two: another model needs its room."""
-        jobs = self._next_jobs(engine)
-        if len(jobs) == 1:
-            self._perform(engine, jobs[0])
-        elif engine.together and jobs:
-            self._perform_together(engine, engine.together, jobs)
+    def recover(self) -> None:
+        """Go on after a turn that broke off with whatever ends a thread: only the thread after it
+        calls this, once. An engine that had a part in it has to show that it is sound."""
+        self.figures.count(Count.RESTARTS)
+        was_suspect = self._is_suspect
+        self._is_suspect = self._performer.broke_off() or was_suspect
+        if was_suspect:
+            # It even died while it was to show that.
+            self._loading.close()
+        if not self._is_suspect:
+            return
+        try:
+            self._loading.prove()
+        except DeviceLost:
+            self._lose(NO_DEVICE)
+        except Exception as error:
+            log.warning("the engine is loaded again", exc_info=error)
+            self._loading.close()
+        self._is_suspect = False
 
-    def _bring(self) -> None:
-        switched = self._loading.bring()
-        with self._changed:
-            self._runs.another_model(self._loading.costs)
-            listeners = [session.listener for session in self._sessions.values()]
+    def turn(self) -> float | None:
+        """Do what is to be done next: load, or one picture, or one batch. Only the engine's thread
+        calls it. The seconds to rest before the next turn, None until something changes."""
+        self._news = self._boxes.news
+        if self._is_lost:
+            return None
+        try:
+            if self._loading.engine is None or self._loading.is_wanted():
+                return self._bring()
+            return self._serve(self._loading.engine)
+        except DeviceLost as error:
+            log.critical("the device is lost", exc_info=error)
+        # Out of the handler: the error holds what lies on the device.
+        self._lose(NO_DEVICE)
+        return None
+
+    def _serve(self, engine: Engine) -> float | None:
+        """Nothing may hold the engine between two turns: another model needs its room."""
+        turn = self._boxes.begin(engine, self.row)
+        if not turn.jobs:
+            return None if turn.until is None else max(0.0, turn.until - self._clock())
+        self._beat(Doing.RENDERING)
+        self._performer.perform(engine, self.row, turn.jobs)
+        return 0.0
+
+    def _bring(self) -> float | None:
+        """Load. After a load that failed, tell whoever types, until a key comes late enough."""
+        loading = self._loading
+        if loading.has_failed() and not loading.is_wanted():
+            if not self._boxes.waiting():
+                return None
+            if not loading.may_retry():
+                self._boxes.refuse(self._progress.sentence)
+                return 0.0
+        self._beat(Doing.LOADING)
+        switched = loading.bring()
+        self._boxes.another_model(loading.costs)
         if switched is not None:
-            for listener in listeners:
-                _tell(listener, switched)
+            self._boxes.tell_all(switched)
+        return 0.0
 
     def _is_interrupted(self) -> bool:
+        self._beat(Doing.RENDERING)
         return self._stopping or self._loading.is_wanted()
 
-    def _wait_for_retry(self) -> None:
-        """After a failed load: tell whoever types, until a key comes late enough to try again."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._is_interrupted() or self._untold())
-                if self._is_interrupted() or self._loading.may_retry():
-                    return
-                untold = self._untold()
-                for session in untold:
-                    session.state = replace(session.state, reached=Stage.FINAL)
-                sentence = self._progress.sentence
-            for session in untold:
-                _tell(session.listener, Failed(session.state.seq, sentence))
-
-    def _untold(self) -> list[_Session]:
-        return [
-            session
-            for session in self._sessions.values()
-            if session.state.asked is not None and session.state.reached is not Stage.FINAL
-        ]
+    def _beat(self, doing: Doing) -> None:
+        self._pulse = Pulse(self._clock(), doing)
 
     def _report(self, progress: Progress) -> None:
-        with self._changed:
-            if progress.phase != self._progress.phase:
-                log.info("%s", progress.sentence)
+        self._beat(Doing.LOADING)
+        if progress.phase != self._progress.phase:
+            log.info("%s", progress.sentence)
+        if not self._refusal:
+            self._say(progress)
+
+    def _say(self, progress: Progress) -> None:
+        def meanwhile() -> None:
             self._progress = progress
-            for session in self._sessions.values():
-                _tell(session.listener, progress)
 
-    def _next_jobs(self, engine: Engine) -> tuple[Job, ...]:
-        """Wait for something to render; nothing when there is something else to do."""
-        with self._changed:
-            while not self._is_interrupted():
-                now = self._clock()
-                states = {name: session.state for name, session in self._sessions.items()}
-                turn = self._runs.begin(engine, self.row, states, now)
-                for job in turn.jobs:
-                    self._sessions.move_to_end(job.name)
-                if turn.jobs:
-                    return turn.jobs
-                self._changed.wait(None if turn.until is None else max(0.0, turn.until - now))
-        return ()
-
-    def _perform(self, engine: Engine, job: Job) -> None:
-        running = job.running
-        try:
-            self._check(running.request)
-            frame = engine.render(running.request, running.stage, self._hooks(engine, job))
-        except Exception as error:
-            self._ended(job, error)
-        else:
-            self._runs.measured(frame)
-            self._ended(job, frame)
-
-    def _perform_together(self, engine: Engine, together: Together, jobs: Sequence[Job]) -> None:
-        """Each picture ends by itself. Those that have not when the batch fails are still due,
-        and the next turns make them."""
-        frames: list[Frame] = []
-        self._together += 1
-        renders = [
-            Render(job.running.request, job.running.stage, self._hooks(engine, job)) for job in jobs
-        ]
-        try:
-            for place, outcome in together.render_together(renders):
-                if isinstance(outcome, Frame):
-                    frames.append(outcome)
-                self._ended(jobs[place], outcome)
-            self._runs.measured_together(jobs, frames)
-        except Exception as error:
-            log.warning("%d pictures could not be made together", len(jobs), exc_info=error)
-            self._runs.failed_together(jobs)
-
-    def _hooks(self, engine: Engine, job: Job) -> Hooks:
-        return Hooks(
-            superseded=lambda steps_done: self._is_superseded(engine, job, steps_done),
-            preview=(lambda frame: self._show_preview(job, frame)) if job.preview else None,
-        )
-
-    def _check(self, request: Request) -> None:
-        """What was asked before a switch was checked against the limits of another model."""
-        if request.model != self.row.name:
-            raise KleinError(
-                f"This picture was asked of {request.model}, and now {self.row.title} is there; "
-                "choose that model again, or type on."
-            )
-
-    def _is_superseded(self, engine: Engine, job: Job, steps_done: int) -> bool:
-        with self._changed:
-            session = self._sessions.get(job.name)
-            gone = (
-                self._is_interrupted()
-                or session is None
-                or self._runs.supersede(engine, job.name, session.state, steps_done, self._clock())
-            )
-            if gone:
-                # At once: those who are asked next may be alone now.
-                self._runs.end(job)
-            return gone
-
-    def _show_preview(self, job: Job, frame: Frame) -> None:
-        with self._changed:
-            session = self._sessions.get(job.name)
-            count = session.superseded if session else 0
-        if session:
-            _tell(session.listener, Shown(job.running.seq, frame, count))
-
-    def _ended(self, job: Job, outcome: Outcome) -> None:
-        if isinstance(outcome, Frame):
-            self._finished(job, outcome)
-        elif isinstance(outcome, Superseded):
-            self._stopped(job)
-        else:
-            self._failed(job, outcome)
-
-    def _finished(self, job: Job, frame: Frame) -> None:
-        with self._changed:
-            self._renders += 1
-            running = self._runs.end(job)
-            session = self._sessions.get(job.name)
-            if session is None:
-                return
-            session.state = pacing.shown(session.state, running)
-            count = session.superseded
-        _tell(session.listener, Shown(running.seq, frame, count))
-
-    def _stopped(self, job: Job) -> None:
-        with self._changed:
-            self._superseded += 1
-            session = self._sessions.get(job.name)
-            if session is not None:
-                session.superseded += 1
-
-    def _failed(self, job: Job, error: Exception) -> None:
-        if not isinstance(error, KleinError):
-            log.error("a render failed", exc_info=error)
-        with self._changed:
-            running = self._runs.end(job)
-            session = self._sessions.get(job.name)
-            if session is None:
-                return
-            session.state = pacing.gave_up(session.state, running)
-        sentence = sentence_of(error, "The picture could not be made")
-        _tell(session.listener, Failed(running.seq, sentence))
-
-
-def _tell(listener: Listener, event: Event) -> None:
-    """A listener that fails must not take the engine's thread with it."""
-    try:
-        listener(event)
-    except Exception:
-        log.exception("a listener failed")
+        self._boxes.tell_all(progress, meanwhile)

@@ -13,12 +13,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from threading import Condition, Thread
+from threading import Condition
 
 from klein_ui import states
 from klein_ui.contract import Frame, InvalidPicture, Pixels, Request, Stage
 from klein_ui.ledger import Ledger, NotKept
 from klein_ui.states import Bounds, State, States
+from klein_ui.tireless import Tireless
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,9 @@ class History:
         self._held_bytes = self._lost = self._recorded = self._flushing = 0
         self._sentence = ""
         self._closing = False
-        self._thread: Thread | None = None
+        self._writing: _Waiting | None = None
+        self._broke_off_at = ""
+        self._thread: Tireless | None = None
 
     def record(
         self, owner: str, session: str, frame: Frame, asked: Request | None = None
@@ -179,9 +182,7 @@ class History:
             self._closing = True
             self._changed.notify_all()
             thread = self._thread
-        if thread is not None:
-            thread.join(timeout_s)
-        return thread is None or not thread.is_alive()
+        return thread is None or thread.join(timeout_s)
 
     def _stand(self, owner: str, session: str, state: State) -> None:
         self._stands[owner, session] = state
@@ -201,8 +202,9 @@ class History:
             self._forget(next(iter(self._waiting)))
             self._lost, self._sentence = self._lost + 1, TOO_SLOW
         if self._thread is None:
-            self._thread = Thread(target=self._work, name="history", daemon=True)
+            self._thread = Tireless(self._work, "history", self._give_up)
             self._thread.start()
+        self._thread.revive()
         self._changed.notify_all()
 
     def _forget(self, state_id: str) -> None:
@@ -223,7 +225,9 @@ class History:
 
     # Everything below runs on the history's own thread.
 
-    def _work(self) -> None:
+    def _work(self, again: bool) -> None:
+        if again:
+            self._let_go()
         rested_at = 0
         while True:
             with self._changed:
@@ -233,8 +237,9 @@ class History:
                     rested_at = self._recorded
                 if not self._waiting:
                     return
-                job = next(iter(self._waiting.values()))
+                job = self._writing = next(iter(self._waiting.values()))
             sentence = self._write(job)
+            self._writing = None
             with self._changed:
                 self._lost += bool(sentence)
                 self._sentence = sentence
@@ -242,6 +247,26 @@ class History:
                 if self._waiting.get(job.state.id) is job:
                     self._forget(job.state.id)
                 self._changed.notify_all()
+
+    def _let_go(self) -> None:
+        """The thread broke off: the state that it was at is tried once more, then it is lost."""
+        with self._changed:
+            job, self._writing = self._writing, None
+            if job is None or self._waiting.get(job.state.id) is not job:
+                return
+            if job.state.id == self._broke_off_at:
+                self._forget(job.state.id)
+                self._lost, self._sentence = self._lost + 1, BROKEN
+            self._broke_off_at = job.state.id
+
+    def _give_up(self) -> None:
+        """The thread breaks off again and again: nothing is kept, and nobody waits for it."""
+        with self._changed:
+            self._closing = True
+            self._lost, self._sentence = self._lost + len(self._waiting), BROKEN
+            self._waiting.clear()
+            self._held_bytes = 0
+            self._changed.notify_all()
 
     def _rest(self) -> None:
         """Until nobody has typed for a while, or somebody waits for the disk, or the room ends."""

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
-from klein_ui.contract import Engine, KleinError, Progress, Request
+from klein_ui.contract import (
+    DeviceLost,
+    Engine,
+    KleinError,
+    Progress,
+    Request,
+    sentence_of,
+)
+from klein_ui.events import Switched as Switched
 from klein_ui.models import ModelRow
 from klein_ui.pacing import Costs
 
@@ -26,14 +34,6 @@ class Source:
     row: ModelRow
     load: Load
     warm_up: tuple[Request, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Switched:
-    """The model of `row` is there now; with a `sentence` another one was wanted and failed."""
-
-    row: ModelRow
-    sentence: str = ""
 
 
 class Ended(Exception):
@@ -84,6 +84,10 @@ class Loading:
         """Whether another model is wanted than the one at hand."""
         return self._wanted is not None
 
+    def has_failed(self) -> bool:
+        """Whether the last loading failed, and nothing was loaded since."""
+        return self._failed_at is not None
+
     def may_retry(self) -> bool:
         """Whether the last failure is long enough ago."""
         return self._failed_at is None or self._clock() - self._failed_at >= RETRY_S
@@ -107,6 +111,14 @@ class Loading:
             with self._lock:
                 self._trying = None
         return None
+
+    def prove(self) -> None:
+        """Have the engine show that it is sound, after something broke off within it. Raises
+        whatever it does where it is not."""
+        if self.engine is not None:
+            self.engine.relieve()
+            for request in self._source.warm_up[:1]:
+                self.engine.warm_up(request)
 
     def close(self) -> None:
         """Let go of the engine, where there is one."""
@@ -137,7 +149,8 @@ class Loading:
     def _failure(self, source: Source) -> str:
         """Load `source` and warm it up; one sentence when that fails, empty when it is there.
 
-        The error itself stays behind: what it was raised from may hold half of the weights.
+        The error itself stays behind: what it was raised from may hold half of the weights. Only
+        `DeviceLost` is raised, since nothing can be loaded then.
         """
         self.loads += 1
         engine: Engine | None = None
@@ -145,8 +158,10 @@ class Loading:
             engine = source.load(self._report)
             costs = self._warmed_up(engine, source.warm_up)
             self._report(READY)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             _close(engine)
+            if isinstance(error, DeviceLost):
+                raise
             # Whatever the download made of it, it was ended from here.
             if self._is_ended():
                 raise Ended from error
@@ -154,6 +169,7 @@ class Loading:
                 log.error("the engine did not load", exc_info=error)
             return sentence_of(error, "The model could not be loaded")
         self._source, self.engine, self.costs = source, engine, costs
+        self._failed_at = None
         return ""
 
     def _warmed_up(self, engine: Engine, requests: tuple[Request, ...]) -> Costs:
@@ -174,13 +190,6 @@ class Loading:
 
     def _is_ended(self) -> bool:
         return self._stopping or self._wanted is not None
-
-
-def sentence_of(error: Exception, what: str) -> str:
-    """The error's own sentence where it is for the user, else `what` went wrong."""
-    if isinstance(error, KleinError):
-        return str(error)
-    return f"{what} ({type(error).__name__}); type on, and restart the app if it stays so."
 
 
 def _close(engine: Engine | None) -> None:

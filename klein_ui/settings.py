@@ -12,8 +12,11 @@ ENV_PREFIX = "KLEIN_"
 DEVICES = ("auto", "cuda", "mps", "cpu")
 ATTENTION = ("native", "cudnn", "flash", "flash-3", "math", "sage", "xformers")
 MEMORY = ("auto", "resident", "fp8", "offload")
+RESTARTED = ENV_PREFIX + "RESTARTED_AT"
+"""Where the app tells the process that follows it when it began anew by itself."""
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 SIGN = ("off", "try", "require")
+LOGS = ("text", "json")
 
 Add = Callable[..., None]
 
@@ -45,6 +48,8 @@ class Settings:
     watermark: bool = False
     safety: Path | None = None
     require_safety: bool = False
+    metrics: bool = False
+    log: str = "text"
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settings:
@@ -76,7 +81,14 @@ def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settin
         watermark=chosen.watermark,
         safety=chosen.safety,
         require_safety=chosen.require_safety,
+        metrics=chosen.metrics,
+        log=chosen.log,
     )
+
+
+def restarted(environ: Mapping[str, str] = os.environ) -> str:
+    """When the app began anew by itself, as `restarts.written` wrote it."""
+    return environ.get(RESTARTED, "")
 
 
 def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -132,6 +144,17 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     switch("--mcp", "also serve /generate as a tool for MCP clients, at /gradio_api/mcp/")
     _add_export(add)
     switch("--watermark", "put an invisible mark into exported pictures, which moves them a little")
+    switch(
+        "--metrics",
+        "figures for Prometheus at /metrics (needs requirements-metrics.txt)",
+    )
+    add(
+        "--log",
+        "text",
+        type=_one_of("kind of log", LOGS),
+        metavar="|".join(LOGS),
+        help="lines of the log: text or JSON; neither has prompts (default: %(default)s)",
+    )
     switch(
         "--require-safety",
         "give no download and no answer to programs that the safety check has not allowed",

@@ -8,11 +8,13 @@ from klein_ui import pacing
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A picture of the session `name` that is due; with `preview` its first step is shown."""
+    """A picture of the session `name` that is due, since the key at `asked_at`; with `preview` its
+    first step is shown."""
 
     name: str
     running: pacing.Running
     preview: bool
+    asked_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ def turn(
     for name, state in states.items():
         decision = pacing.decide(state, forecast, settings, now)
         if isinstance(decision, pacing.Run):
-            due.append(Job(name, _running(state.seq, decision, now), decision.preview))
+            running = _running(state.seq, decision, now)
+            due.append(Job(name, running, decision.preview, state.last_key_at))
         elif decision.until is not None:
             until = decision.until if until is None else min(until, decision.until)
     if not due:

@@ -16,6 +16,8 @@ from app import services_for
 from klein_ui import settings
 from klein_ui.contract import InvalidLora
 
+from .kept import mounted
+
 ROOT = Path(__file__).resolve().parent.parent
 LONG_S = 90.0
 
@@ -64,6 +66,13 @@ def test_a_taken_port_ends_in_one_sentence() -> None:
         port = other.getsockname()[1]
         status, line = last_line(["--port", str(port), "--model", "postcard"])
     assert (status, line) == (2, f"Port {port} is taken; choose another with --port.")
+
+
+def test_a_folder_that_may_only_be_read_ends_in_one_sentence(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "ro") as disk:
+        status, line = last_line(["--model", "postcard", "--data-dir", str(disk)])
+    assert status == 2
+    assert line == f"“{disk}” cannot be written; choose another with --data-dir."
 
 
 def test_the_page_is_up_before_the_model_and_ctrl_c_ends_cleanly(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from klein_ui import states
-from klein_ui.contract import InvalidPicture, Stage
+from klein_ui.contract import InvalidPicture, Pixels, Stage
 from klein_ui.history import History
 from klein_ui.ledger import STATES, Ledger, NotKept
 from klein_ui.moodboard import Moodboard
@@ -294,3 +294,42 @@ def test_what_comes_after_the_end_is_not_kept(tmp_path: Path) -> None:
     assert history.record(ME, PAGE, frame("late")) is not None
     assert prompts(history) == ["a"]
     assert History(Ledger(tmp_path)).close()
+
+
+def test_a_writer_that_breaks_off_begins_again_and_writes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = opened(tmp_path)
+    breaks = [SystemExit()]
+    encode = states.encoded
+
+    def encoded(pixels: Pixels) -> Encoded:
+        if breaks:
+            raise breaks.pop()
+        return encode(pixels)
+
+    monkeypatch.setattr(states, "encoded", encoded)
+    recorded(history, "a", "ab")
+    assert prompts(history) == ["a", "ab"]
+    assert (history.status().lost, history.status().sentence) == (0, "")
+    assert history.close()
+
+
+def test_a_state_that_ends_the_writer_twice_is_lost_and_the_rest_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = opened(tmp_path)
+    poison = frame("poison", seed=0)
+    encode = states.encoded
+
+    def encoded(pixels: Pixels) -> Encoded:
+        if pixels is poison.pixels:
+            raise SystemExit
+        return encode(pixels)
+
+    monkeypatch.setattr(states, "encoded", encoded)
+    history.record(ME, PAGE, poison)
+    recorded(history, "a")
+    assert prompts(history) == ["a"]
+    assert history.status().lost == 1
+    assert history.close()

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from klein_ui.bench.photos import photo
-from klein_ui.contract import Frame, Hooks, Origin, Pixels, Request, Stage, Superseded, Timings
+from klein_ui.contract import (
+    Frame,
+    Held,
+    Hooks,
+    Origin,
+    Pixels,
+    Request,
+    Stage,
+    Superseded,
+    Timings,
+)
 
 ORIGIN = Origin("sleeper", "cpu", "uint8", "fake")
 PHOTOS = 4
@@ -43,6 +53,13 @@ class Sleeper:
         for index in range(PHOTOS):
             _photo(request.width, request.height, index)
         self.sleep.wait(self.render_s)
+
+    def held(self) -> Held:
+        """Nothing."""
+        return Held()
+
+    def relieve(self) -> None:
+        """Nothing to give back."""
 
     def close(self) -> None:
         """Nothing to free."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from klein_ui.bench.records import Outcome, Recorder, Render
 from klein_ui.bench.stamp import number_of, stamped
-from klein_ui.contract import Engine, Frame, Hooks, Origin, Request, Stage, Superseded
+from klein_ui.contract import Engine, Frame, Held, Hooks, Origin, Request, Stage, Superseded
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,14 @@ class Watched:
     def warm_up(self, request: Request) -> None:
         """Warm the inner engine, unrecorded."""
         self.inner.warm_up(request)
+
+    def held(self) -> Held:
+        """What the inner engine holds."""
+        return self.inner.held()
+
+    def relieve(self) -> None:
+        """Relieve the inner engine."""
+        self.inner.relieve()
 
     def close(self) -> None:
         """Close the inner engine."""

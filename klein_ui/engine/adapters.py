@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from klein_ui.cache import ByteLRU, CacheStats
 from klein_ui.contract import InvalidLora, Lora, LoraFile, Loras
-from klein_ui.engine.device import is_out_of_memory
+from klein_ui.engine.faults import is_out_of_memory
 from klein_ui.engine.lora import Factors, LoraReader, LoraWeights
 
 RANK_STEPS = (16, 64, 256, 768)
@@ -170,7 +170,7 @@ class Adapters:
             # Of tensors made in inference mode nothing outside of it could make use.
             with torch.inference_mode(mode=False), torch.no_grad():
                 self._hold(files, tuple(lora.scale for lora in _active(loras)))
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             self.clear()

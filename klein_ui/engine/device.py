@@ -31,9 +31,9 @@ def release() -> None:
         torch.cuda.empty_cache()
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device had too little memory; CUDA has an error of its own for this, MPS not."""
-    return "out of memory" in str(error)
+def allocated_bytes() -> int | None:
+    """What this process holds of a CUDA device's memory; None where there is none."""
+    return int(torch.cuda.memory_allocated()) if torch.cuda.is_available() else None
 
 
 def choose(wanted: str) -> Device:

@@ -10,6 +10,7 @@ import numpy as np
 from klein_ui.contract import (
     EngineFailed,
     Frame,
+    Held,
     Hooks,
     Origin,
     Outcome,
@@ -38,6 +39,7 @@ class Counts:
     previews: int = 0
     superseded: int = 0
     warm_ups: int = 0
+    relieved: int = 0
     batches: list[int] = field(default_factory=list)
 
 
@@ -112,6 +114,14 @@ class FakeEngine:
         """Take the time of one render, uncounted."""
         self.counts.warm_ups += 1
         self.sleep(self.render_s)
+
+    def held(self) -> Held:
+        """Nothing."""
+        return Held()
+
+    def relieve(self) -> None:
+        """Count it: the fake engine keeps nothing."""
+        self.counts.relieved += 1
 
     def close(self) -> None:
         """Remember that it was closed."""

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from klein_ui.engine.device import is_out_of_memory
+from klein_ui.engine.faults import is_out_of_memory
 from klein_ui.engine.work import step_bytes
 
 log = logging.getLogger(__name__)

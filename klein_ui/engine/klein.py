@@ -9,8 +9,8 @@ from torch import Tensor
 
 from klein_ui.cache import ByteLRU, CacheStats
 from klein_ui.contract import (
-    EngineFailed,
     Frame,
+    Held,
     Hooks,
     InvalidLora,
     KleinError,
@@ -25,13 +25,15 @@ from klein_ui.contract import (
     Stage,
     Superseded,
     Timings,
+    Use,
 )
 from klein_ui.engine import backends
 from klein_ui.engine.adapters import Adapters
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.blend import blended_noise, blended_prompt
 from klein_ui.engine.denoise import denoise
-from klein_ui.engine.device import is_out_of_memory, release
+from klein_ui.engine.device import allocated_bytes, release, wait_for
+from klein_ui.engine.faults import named
 from klein_ui.engine.graphs import Recorder, StepGraphs
 from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys, keeps_keys
 from klein_ui.engine.noise import NoiseField
@@ -59,7 +61,6 @@ KEYS_SHARE = 0.5
 
 FrameKey = tuple[Request, tuple[LoraFile, ...]]
 
-TOO_LARGE = "There is too little memory for this picture; choose a smaller size or fewer images."
 CUT = "The end of the prompt is beyond what this model reads; shorten it."
 
 
@@ -186,13 +187,14 @@ class KleinEngine:
         """The frame of `request`, from the cache or made now. See `contract.Engine`.
 
         Raises `InvalidPicture` where a reference or mask is gone, `InvalidLora` where a LoRA is,
-        or is of no use, `EngineFailed` where the memory is too small; the next render goes on.
+        or is of no use, `OutOfMemory` where the memory is too small; the next render goes on.
         """
         key = self._key(request)
         cached = self._frames.get(key)
         if cached is not None:
             return replace(cached, stage=stage, timings=Timings(cached=True))
-        frame = self._make_or_say(request, stage, hooks)
+        with named():
+            frame = self._make(request, stage, hooks)
         self._frames.put(key, frame, frame.pixels.nbytes)
         return frame
 
@@ -215,19 +217,34 @@ class KleinEngine:
 
     def render_together(self, renders: Sequence[Render]) -> Iterator[tuple[int, Outcome]]:
         """See `contract.Together`. The frames go into the cache, and record their batch."""
-        try:
+        with named():
             for place, outcome in self._make_together(renders):
                 if isinstance(outcome, Frame):
                     self._frames.put(self._key(outcome.request), outcome, outcome.pixels.nbytes)
                 yield place, outcome
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            raise EngineFailed(TOO_LARGE) from error
 
     def warm_up(self, request: Request) -> None:
         """Render once without keeping the frame."""
-        self._make_or_say(request, Stage.FINAL, Hooks())
+        with named():
+            self._make(request, Stage.FINAL, Hooks())
+
+    def held(self) -> Held:
+        """See `contract.Engine`."""
+        uses = {
+            name: Use(one.held_bytes, one.max_bytes) for name, one in self.cache_stats().items()
+        }
+        return Held(uses, allocated_bytes())
+
+    def relieve(self) -> None:
+        """Let go of all but the weights, and hear whether the device still answers. See
+        `contract.Engine`."""
+        parts = (self._frames, self._prompts, self._noise, self._references, self._regions)
+        for part in (*parts, self._adapters, self._plans, self._keys, self._graphs):
+            if part is not None:
+                part.clear()
+        with named():
+            release()
+            wait_for(self._pipeline._execution_device)
 
     def close(self) -> None:
         """Let go of weights and caches; nothing else can be asked of it then."""
@@ -239,15 +256,6 @@ class KleinEngine:
     def _key(self, request: Request) -> FrameKey:
         """The request names its LoRAs, and the files of these names may change."""
         return request, self._adapters.files(request.loras)
-
-    def _make_or_say(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
-        """`_make`, with a sentence where the memory is too small for it."""
-        try:
-            return self._make(request, stage, hooks)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            raise EngineFailed(TOO_LARGE) from error
 
     @torch.inference_mode()
     def _make(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:

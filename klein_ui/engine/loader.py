@@ -19,6 +19,7 @@ from klein_ui.engine import backends
 from klein_ui.engine.decoder import exchange, fetch_small_decoder
 from klein_ui.engine.device import Device, choose, release
 from klein_ui.engine.download import fetch, fetch_index
+from klein_ui.engine.faults import named
 from klein_ui.engine.fingerprint import fingerprint
 from klein_ui.engine.graphs import recorder_for
 from klein_ui.engine.klein import KleinEngine
@@ -35,6 +36,10 @@ PIPELINES: dict[str, Any] = {
 }
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+NO_MEMORY = (
+    "{title} does not fit into the main memory; close other programs, or choose a smaller model."
+)
 
 # Of what the weights leave free; the rest is for the work itself and for other programs.
 SPARE_SHARE = 0.5
@@ -126,8 +131,9 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     decoder = fetch_small_decoder(choice.small_decoder, row, folder, report)
     report(Progress("loading", f"Loading {row.title}…"))
     try:
-        device = loadable(device, folder)
-        pipeline = _opened(folder, row, device.dtype)
+        with named(lambda: NO_MEMORY.format(title=row.title)):
+            device = loadable(device, folder)
+            pipeline = _opened(folder, row, device.dtype)
     except EngineFailed:
         raise
     except Exception as error:

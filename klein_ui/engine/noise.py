@@ -37,6 +37,10 @@ class NoiseField:
         """Counts of the cache of masters and fields."""
         return self._cache.stats()
 
+    def clear(self) -> None:
+        """Drop all fields."""
+        self._cache.clear()
+
     def _master(self, seed: int) -> Tensor:
         key = (seed, 0, 0)
         master = self._cache.get(key)

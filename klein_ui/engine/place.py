@@ -16,9 +16,10 @@ import torch
 from diffusers.hooks import apply_layerwise_casting
 from torch import nn
 
-from klein_ui.contract import EngineFailed, Progress
+from klein_ui.contract import Progress
 from klein_ui.engine import measure, memory
-from klein_ui.engine.device import Device, is_out_of_memory
+from klein_ui.engine.device import Device
+from klein_ui.engine.faults import named
 from klein_ui.engine.recipes import FLOAT32_BYTES, Recipe
 from klein_ui.models import ModelRow
 
@@ -50,21 +51,19 @@ def loadable(device: Device, folder: Path) -> Device:
 def place(pipeline: Any, row: ModelRow, device: Device, wanted: str, report: Report) -> Placed:
     """Put `pipeline`, whose weights are in main memory, where the plan for `wanted` says.
 
-    Raises `EngineFailed` where `wanted` does not fit, or the device runs out of memory.
+    Raises `EngineFailed` where `wanted` does not fit, `OutOfMemory` where the device runs out.
     """
     model = measure.measured(pipeline, row.title)
     loaded_bytes = Recipe().held_bytes(model)
     plan = memory.plan(model, row, measure.room(device, loaded_bytes), wanted)
     report(Progress("placing", plan.why))
-    try:
-        return Placed(_moved(pipeline, plan.recipe, device), plan.recipe.path)
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        raise EngineFailed(
+    with named(
+        lambda: (
             f"{row.title} does not fit into the memory of {device.hardware}; "
             "close other programs, or choose postcard."
-        ) from error
+        )
+    ):
+        return Placed(_moved(pipeline, plan.recipe, device), plan.recipe.path)
 
 
 def _moved(pipeline: Any, recipe: Recipe, device: Device) -> Device:

@@ -50,6 +50,10 @@ class Plans:
             self._cache.put(key, plan, size_bytes)
         return plan
 
+    def clear(self) -> None:
+        """Drop all plans."""
+        self._cache.clear()
+
     def _make(self, rows: int, columns: int, steps: int) -> Plan:
         device = self._pipeline._execution_device
         scheduler = self._pipeline.scheduler

@@ -70,6 +70,10 @@ class PromptEncoder:
         """Counts of the prompt cache."""
         return self._cache.stats()
 
+    def clear(self) -> None:
+        """Drop all embeddings."""
+        self._cache.clear()
+
     def _encode(self, prompt: str, at_least: int) -> PromptEmbeds:
         self.encoded += 1
         device = self._pipeline._execution_device

@@ -60,6 +60,7 @@ SCRIPTS = (
     "inspector",
     "largeview",
     "board",
+    "diagnostics",
     "main",
     "boot",
 )
@@ -78,6 +79,7 @@ STYLES = (
     "board",
     "inspector",
     "pair",
+    "diagnostics",
     "widths",
 )
 """Style sheet names in order; the last one bends the others to the width of the screen."""

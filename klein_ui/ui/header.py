@@ -35,6 +35,14 @@ HEADER = """
         <dt><kbd>Alt</kbd> with arrows</dt><dd>on the Moodboard: move what is picked</dd>
         <dt><kbd>/</kbd></dt><dd>back to the prompt</dd>
       </dl>
+      <details class="klein-diagnostics">
+        <summary>Diagnostics</summary>
+        <div class="klein-diagnostics-figures" tabindex="0" role="region" aria-label="Figures">
+          <table></table>
+        </div>
+        <button type="button" disabled>Copy</button>
+        <span class="klein-diagnostics-said" role="status"></span>
+      </details>
     </div>
   </details>
 </header>

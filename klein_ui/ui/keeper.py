@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from klein_ui.contract import KleinError, Request
-from klein_ui.dispatcher import Shown
+from klein_ui.events import Shown
 from klein_ui.history import History
 from klein_ui.states import State
 

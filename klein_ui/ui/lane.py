@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from klein_ui.contract import Stage
-from klein_ui.dispatcher import Event, Failed, Shown
-from klein_ui.loading import Switched
+from klein_ui.events import Closing, Event, Failed, Shown, Switched
 from klein_ui.ui import wire
 from klein_ui.ui.keeper import Keeper
 from klein_ui.ui.outbox import Outbox
@@ -142,6 +141,8 @@ def _is_last(event: Event, said: wire.Up) -> bool:
             return event.seq == said.seq and event.frame.stage is Stage.FINAL
         case Failed():
             return event.seq == said.seq
+        case Closing():
+            return True
         case Switched():
             # What was asked before a switch that failed is still to come.
             return said.wanted is not None

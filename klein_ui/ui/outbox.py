@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from threading import Lock
 
-from klein_ui.dispatcher import Event, Failed, Shown
+from klein_ui.events import Closing, Event, Failed, Shown
 
 MAX_ERRORS = 4
 
@@ -42,15 +42,11 @@ class Outbox:
         await self._filled.wait()
 
     def take(self) -> list[Event]:
-        """All that is there: progress, errors, then the frame; may be nothing."""
+        """All that is there: progress, errors, the frame, and a goodbye last; may be nothing."""
         self._filled.clear()
         with self._lock:
-            events: list[Event] = [*self._errors]
-            for kind, event in self._newest.items():
-                if kind is Shown:
-                    events.append(event)
-                else:
-                    events.insert(0, event)
+            last = [self._newest.pop(kind) for kind in (Shown, Closing) if kind in self._newest]
+            events = [*self._newest.values(), *self._errors, *last]
             self._errors.clear()
             self._newest.clear()
         return events

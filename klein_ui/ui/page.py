@@ -14,13 +14,16 @@ from klein_ui.ui import (
     board_routes,
     client,
     clip_routes,
+    diagnostics,
     edit,
     export_routes,
     header,
+    health_routes,
     history_routes,
     lane,
     live,
     lora_routes,
+    metrics,
     open_routes,
     owners,
     pictures,
@@ -69,6 +72,9 @@ def build(services: Services) -> gr.Blocks:
 def routes(services: Services) -> list[BaseRoute]:
     """What the page asks for beside its Gradio events."""
     return [
+        *health_routes.routes(services),
+        *metrics.routes(services),
+        *diagnostics.routes(services),
         *socket.routes(services),
         *saving.routes(services),
         *export_routes.routes(services),

@@ -46,8 +46,10 @@ class Services:
         """The model of the moment: ask each time, it may be another one now."""
         return self.dispatcher.row
 
-    def close(self) -> None:
-        """Write what waits to be kept, and let go of its files."""
+    def close(self, timeout_s: float = 10.0) -> bool:
+        """Write what waits to be kept, and let go of its files; False if that took too long."""
+        written = self.history.close(timeout_s)
         # Another thread may write on where a disk takes too long, so it keeps its files.
-        if self.history.close():
+        if written:
             self.ledger.close()
+        return written

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from klein_ui import images, validate
 from klein_ui.contract import Frame, InvalidRequest, Stage
-from klein_ui.dispatcher import Shown
+from klein_ui.events import Closing, Shown
 from klein_ui.states import State
 from klein_ui.ui import wire
 from klein_ui.ui.keeper import Keeper
@@ -30,6 +30,7 @@ REST_S = 0.3
 GONE = "This picture is no longer kept; type a letter to make it again."
 # Close codes of RFC 6455, section 7.4.1.
 POLICY_VIOLATION = 1008
+SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 
 
@@ -158,6 +159,10 @@ async def _write(services: Services, socket: WebSocket, outbox: Outbox, keeper: 
                 sent = _Sent(event, services.shelf.put(event.frame), state)
                 await _send_frame(socket, sent, keeper.trouble(), fine=False)
                 resting = sent if event.frame.stage is Stage.FINAL else None
+            elif isinstance(event, Closing):
+                await socket.send_text(wire.spoken(event))
+                await socket.close(SERVICE_RESTART, event.sentence)
+                return
             else:
                 await socket.send_text(wire.spoken(event))
 

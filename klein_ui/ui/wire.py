@@ -16,7 +16,8 @@ Down, JSON text:
 `{"type": "hello", "protocol", "model": {...}, "limits": {...}, "defaults": {...}, "choices": {...},
 "sentence"}` first, and again when the model is another one or could not be changed, which
 `sentence` says,
-`{"type": "progress", "phase", "sentence", "fraction"}` while the model loads,
+`{"type": "progress", "phase", "sentence", "fraction"}` while the model loads, and with the phase
+`restarting` when the app ends: what is asked then, the page asks again once it is back,
 `{"type": "error", "seq", "field", "sentence"}`.
 
 Down, binary: four bytes, big endian, the length of a JSON header; the header
@@ -36,8 +37,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from klein_ui.contract import InvalidRequest, Progress, Request
-from klein_ui.dispatcher import Failed, Shown
-from klein_ui.loading import Switched
+from klein_ui.events import Closing, Failed, Shown, Switched
 from klein_ui.models import ModelRow
 from klein_ui.roles import typed
 from klein_ui.states import State
@@ -117,7 +117,7 @@ def greeting(row: ModelRow) -> dict[str, object]:
     }
 
 
-def spoken(event: Failed | Progress | Switched) -> str:
+def spoken(event: Failed | Progress | Switched | Closing) -> str:
     """What happened, where it is no frame."""
     match event:
         case Failed():
@@ -126,6 +126,8 @@ def spoken(event: Failed | Progress | Switched) -> str:
             return hello(event.row, event.sentence)
         case Progress():
             return progress(event)
+        case Closing():
+            return progress(Progress("restarting", event.sentence))
 
 
 def progress(event: Progress) -> str:

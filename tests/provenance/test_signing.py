@@ -97,6 +97,13 @@ def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 @installed
+def test_a_key_that_goes_while_the_app_runs_signs_on(tmp_path: Path) -> None:
+    signer = signing.opened(tmp_path / signing.FOLDER)
+    (tmp_path / signing.FOLDER / signing.SIGNER).unlink()
+    signing.self_test(signer, tmp_path)
+
+
+@installed
 def test_a_broken_key_is_one_sentence(tmp_path: Path) -> None:
     broken(tmp_path)
     with pytest.raises(signing.SigningFailed, match="holds no private key"):

@@ -87,3 +87,15 @@ async def test_a_full_server_says_so(services: Services, monkeypatch: pytest.Mon
     monkeypatch.setattr(dispatcher, "MAX_SESSIONS", 0)
     got = await replies(Lanes(services), message(0))
     assert got[0]["sentence"] == wire.FULL
+
+
+async def test_a_page_that_asks_while_the_app_ends_is_told_so(services: Services) -> None:
+    lanes = Lanes(services)
+    await replies(lanes, message(0))
+    assert services.dispatcher.drain(10.0)
+    asking = asyncio.create_task(replies(lanes, message(1)))
+    while services.dispatcher.dismiss(0.0) or not asking.done():
+        await asyncio.sleep(0)
+    got = asking.result()
+    assert {(one["type"], one["phase"]) for one in got} == {("progress", "restarting")}
+    assert got[-1]["sentence"] == dispatcher.RESTARTING

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from klein_ui.contract import Hooks, Progress, Request, Stage
 from klein_ui.dispatcher import Failed, Shown
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.events import Closing
 from klein_ui.ui.outbox import MAX_ERRORS, Outbox
 
 
@@ -54,3 +55,12 @@ def test_a_loop_that_is_gone_is_no_error() -> None:
     outbox = Outbox(loop)
     loop.close()
     outbox.put(Failed(1, "no"))
+
+
+async def test_a_goodbye_comes_after_the_last_picture() -> None:
+    outbox = Outbox(asyncio.get_running_loop())
+    last = shown(1)
+    for event in (Closing("Bye."), Progress("restarting", "a"), last):
+        outbox.put(event)
+    assert outbox.take() == [Progress("restarting", "a"), last, Closing("Bye.")]
+    assert outbox.take() == []

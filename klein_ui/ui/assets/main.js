@@ -204,6 +204,7 @@ function start() {
   });
   onShortcuts(inFront);
   closeHelp();
+  createDiagnostics(document.querySelector(".klein-diagnostics"), where.diagnostics);
   followKeyboard();
   return { lane: link.lane, refit: models.refit, desks, join };
 }

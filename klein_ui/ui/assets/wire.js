@@ -41,6 +41,7 @@ function addresses() {
     permalink: (name) => `${api.href}/frames/${encodeURIComponent(name)}/link`,
     export: `${api.href}/export`,
     open: `${api.href}/open`,
+    diagnostics: `${api.href}/diagnostics`,
     pictures: `${api.href}/pictures`,
     loras: `${api.href}/loras`,
     history: `${api.href}/history`,

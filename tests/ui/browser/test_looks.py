@@ -153,7 +153,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(tab: Tab) -> None
 
 
 def test_help_opens_and_closes(tab: Tab) -> None:
-    help_button = tab.page.locator(".klein-help summary")
+    help_button = tab.page.locator(".klein-help > summary")
     help_button.click()
     expect(tab.page.get_by_text("new seed, another picture")).to_be_visible()
     tab.page.keyboard.press("Escape")
