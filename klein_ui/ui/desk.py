@@ -1,5 +1,6 @@
 """A desk: the picture, the prompt under it, and a column beside. Every tab has one."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import TypedDict
 
@@ -65,8 +66,11 @@ def place_stage(desk: str, row: ModelRow, hint: str, layers: str = "") -> None:
     )
 
 
-def place_prompt(desk: str, label: str, placeholder: str, *, autofocus: bool) -> None:
-    """The prompt box, and under it one sentence and the button that empties it."""
+def place_prompt(
+    desk: str, label: str, placeholder: str, more: Mapping[str, str], *, autofocus: bool
+) -> None:
+    """The prompt box, and under it one sentence, `more` buttons by their names with what is written
+    on them, and the one that empties it."""
     gr.Textbox(
         label=label,
         placeholder=placeholder,
@@ -82,4 +86,6 @@ def place_prompt(desk: str, label: str, placeholder: str, *, autofocus: bool) ->
     )
     with gr.Row(**named(desk, "under-prompt")):
         gr.HTML(MESSAGE.format(desk=desk), apply_default_css=False, js_on_load=None)
+        for part, words in more.items():
+            gr.Button(words, size="sm", scale=0, min_width=0, **named(desk, part))
         gr.Button("Clear", size="sm", scale=0, min_width=0, **named(desk, "clear"))

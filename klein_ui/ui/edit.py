@@ -80,7 +80,7 @@ def place(services: Services) -> list[Fitted]:
     with gr.Row(**desk.named(desk.EDIT, "desk")):
         with gr.Column(**desk.named(desk.EDIT, "main")):
             desk.place_stage(desk.EDIT, row, HINT, LAYERS)
-            desk.place_prompt(desk.EDIT, "Instruction", PLACEHOLDER, autofocus=False)
+            desk.place_prompt(desk.EDIT, "Instruction", PLACEHOLDER, {}, autofocus=False)
             gr.HTML(TOOLS, apply_default_css=False, js_on_load=None)
         with gr.Column(**desk.named(desk.EDIT, "side")):
             gr.HTML(_gallery(row), apply_default_css=False, js_on_load=None)

@@ -24,6 +24,7 @@ STRIP = """
   </div>
 </section>
 """
+VARIATIONS = {"variations": "Variations"}
 PLACEHOLDER = "A quiet lake at dawn, mountains, watercolour"
 
 
@@ -48,11 +49,11 @@ def place(services: Services) -> list[Fitted]:
         with gr.Column(**desk.named(desk.LIVE, "main")):
             desk.place_stage(desk.LIVE, row, HINT, TILES)
             gr.HTML(STRIP, apply_default_css=False, js_on_load=None)
-            desk.place_prompt(desk.LIVE, "Prompt", PLACEHOLDER, autofocus=True)
+            desk.place_prompt(desk.LIVE, "Prompt", PLACEHOLDER, VARIATIONS, autofocus=True)
             chips = controls.place_chips(desk.LIVE, row)
         with gr.Column(**desk.named(desk.LIVE, "side")):
             controls.place_actions(
-                desk.LIVE, {"variations": "Variations", "edit-this": "Edit this"}
+                desk.LIVE, {"edit-this": "Edit this"}
             )
             settings = controls.place_settings(desk.LIVE, services)
     return [*chips, *settings]

@@ -186,7 +186,7 @@ def test_pins_are_picked_by_clicks_and_keys(wall: Tab) -> None:
     wall.page.keyboard.press("Space")
     assert picked(wall) == ["sun", "moon"]
     for name in ("Compare", "Blend"):
-        expect(wall.page.get_by_role("button", name=name)).to_be_hidden()
+        expect(wall.page.get_by_role("button", name=name)).to_be_visible()
 
 
 def test_what_is_said_of_a_pin_is_there_after_a_reload(wall: Tab, own: Site) -> None:
