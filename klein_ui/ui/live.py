@@ -52,8 +52,6 @@ def place(services: Services) -> list[Fitted]:
             desk.place_prompt(desk.LIVE, "Prompt", PLACEHOLDER, VARIATIONS, autofocus=True)
             chips = controls.place_chips(desk.LIVE, row)
         with gr.Column(**desk.named(desk.LIVE, "side")):
-            controls.place_actions(
-                desk.LIVE, {"edit-this": "Edit this"}
-            )
+            controls.place_actions(desk.LIVE, {"edit-this": "Edit this"})
             settings = controls.place_settings(desk.LIVE, services)
     return [*chips, *settings]
