@@ -58,6 +58,7 @@ _SPELLED = {
     "Œ": "OE",
 }
 """What is no letter with an accent, in letters that the font has."""
+OTHER_LETTERS = "(words in other letters: the PNG holds them)"
 _PLAIN = str.maketrans(_SPELLED)
 
 
@@ -134,8 +135,12 @@ def pdf(sheets: Iterator[Image.Image], title: str, software: str) -> bytes:
 
 
 def readable(text: str) -> str:
-    """`text` on one line, in the letters that the font has."""
+    """`text` on one line, in the letters that the font has; where those of the words are mostly
+    others, a word on that, since half a sentence says something else than the whole."""
     plain = unicodedata.normalize("NFKD", text.translate(_PLAIN)).translate(_PLAIN)
+    letters = [letter for letter in plain if unicodedata.category(letter).startswith("L")]
+    if sum(letter not in _HAS for letter in letters) * 2 > len(letters):
+        return OTHER_LETTERS
     kept = (" " if letter.isspace() else letter for letter in plain)
     return " ".join("".join(letter for letter in kept if letter in _HAS).split())
 

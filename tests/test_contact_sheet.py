@@ -99,7 +99,7 @@ def test_none_and_too_many_are_refused(count: int) -> None:
         ("„so“ — 3 × 4 · that’s", "“so“ - 3 x 4 · that’s"),
         ("a 🌋 in 日本 \n\t at dawn\u202e", "a in at dawn"),
         ("<b>plain</b>", "<b>plain</b>"),
-        ("日本", ""),
+        ("日本", contact_sheet.OTHER_LETTERS),
     ],
 )
 def test_text_is_told_in_the_letters_of_the_font(text: str, read: str) -> None:

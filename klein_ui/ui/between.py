@@ -16,6 +16,8 @@ DIALOGS = """
     <thead><tr><th></th><th scope="col">A</th><th scope="col">B</th></tr></thead>
     <tbody></tbody>
   </table>
+  <details class="klein-pair-same"><summary>Same in both</summary>
+    <table class="klein-pair-table"><tbody></tbody></table></details>
   <div class="klein-pair-bar">
     <button type="button" data-do="swap">Swap</button>
     <button type="button" data-do="close">Close</button>
@@ -27,10 +29,10 @@ DIALOGS = """
     </canvas>
   </div>
   <div class="klein-blend-way">
-    <img class="klein-blend-a" alt="A">
+    <figure><img class="klein-blend-a" alt="A"><figcaption>A</figcaption></figure>
     <input class="klein-share" type="range" min="0" max="1" value="0.5" step="0.01"
       aria-label="How much of B">
-    <img class="klein-blend-b" alt="B">
+    <figure><img class="klein-blend-b" alt="B"><figcaption>B</figcaption></figure>
   </div>
   <p class="klein-pair-line" role="status"></p>
   <div class="klein-pair-bar">

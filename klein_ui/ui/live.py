@@ -19,7 +19,7 @@ STRIP = """
     <p class="klein-caption">Every moment of your typing will be kept here.</p>
     <button type="button" class="klein-play" aria-label="Play the moments" aria-pressed="false"
       disabled>▶</button>
-    <button type="button" class="klein-clip" disabled>Save clip</button>
+    <button type="button" class="klein-clip" aria-label="Save clip" disabled>Clip</button>
     <button type="button" class="klein-gif" aria-label="Save clip as GIF" disabled>GIF</button>
   </div>
 </section>
@@ -33,10 +33,10 @@ TILES = """
   <canvas class="klein-tile-picture" width="1" height="1"></canvas>
   <canvas class="klein-tile-picture" width="1" height="1"></canvas>
   <canvas class="klein-tile-picture" width="1" height="1"></canvas>
-  <button type="button" class="klein-tile"></button>
-  <button type="button" class="klein-tile"></button>
-  <button type="button" class="klein-tile"></button>
-  <button type="button" class="klein-tile"></button>
+  <button type="button" class="klein-tile"><span></span></button>
+  <button type="button" class="klein-tile"><span></span></button>
+  <button type="button" class="klein-tile"><span></span></button>
+  <button type="button" class="klein-tile"><span></span></button>
 </div>
 """
 """Three pictures beside the desk's own, and on each of the four what chooses it."""

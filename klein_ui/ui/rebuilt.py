@@ -6,7 +6,8 @@ everything for that is here, and else left out and said.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from itertools import count
 from typing import BinaryIO
 
 from klein_ui import validate
@@ -27,6 +28,7 @@ MOST_MADE = 120
 LEFT_OUT = "{count} of {all} pictures cannot be made here as they were, and were left out."
 MADE_AGAIN = "{count} of {all} pictures were made again from their requests."
 NONE = "None of its pictures can be made here as they were; choose their model above and try again."
+STOPPED = "{count} of {all} pictures were pinned. {why}"
 TITLE = "Opened board"
 
 IsGone = Callable[[], Awaitable[bool]]
@@ -41,26 +43,43 @@ async def rebuilt(
     the client goes away, the board is not left behind.
     """
     board = services.moodboard
-    title = found.title[:MAX_TITLE_CHARS] or TITLE
-    made = await asyncio.to_thread(board.create_board, owner, title)
+    taken = {one.title for one in await asyncio.to_thread(board.boards, owner)}
+    made = await asyncio.to_thread(board.create_board, owner, _new_title(found.title, taken))
+    again, kept, stopped = 0, 0, ""
     try:
-        again, kept = 0, 0
         for entry in found.entries:
             if await is_gone():
                 raise KleinError(NONE)
             frame, is_made = await _frame(services, file, entry, again < MOST_MADE)
             if frame is not None:
-                await asyncio.to_thread(_pin, services, owner, made.id, frame, entry)
+                try:
+                    await asyncio.to_thread(_pin, services, owner, made.id, frame, entry)
+                except KleinError as error:
+                    # What is pinned already is worth keeping when the disk is full.
+                    if not kept:
+                        raise
+                    stopped = str(error)
+                    break
                 kept, again = kept + 1, again + is_made
         if not kept:
             raise answers.Refused(422, NONE)
     except BaseException:
         board.delete_board(owner, made.id)
         raise
-    count = len(found.entries)
-    notes = [MADE_AGAIN.format(count=again, all=count)] if again else []
-    notes += [LEFT_OUT.format(count=count - kept, all=count)] if kept < count else []
+    whole = len(found.entries)
+    notes = [MADE_AGAIN.format(count=again, all=whole)] if again else []
+    if stopped:
+        notes.append(STOPPED.format(count=kept, all=whole, why=stopped))
+    elif kept < whole:
+        notes.append(LEFT_OUT.format(count=whole - kept, all=whole))
     return {"id": made.id, "title": made.title, "made_at": made.made_at, "pins": kept}, tuple(notes)
+
+
+def _new_title(wanted: str, taken: Collection[str]) -> str:
+    """`wanted`, or with a number where a board is called so."""
+    title = wanted[: MAX_TITLE_CHARS - 6].strip() or TITLE
+    numbered = (f"{title} {number}" for number in count(2))
+    return title if title not in taken else next(one for one in numbered if one not in taken)
 
 
 async def _frame(

@@ -251,3 +251,18 @@ def test_an_unknown_format_is_said(client: TestClient, services: Services) -> No
     at = saving.FRAME_PATH.format(name=services.shelf.put(made(services, "sun")))
     reply = client.get(at, params={"format": "bmp"})
     assert (reply.status_code, reply.text) == (422, saving.NO_FORMAT)
+
+
+@pytest.mark.parametrize("kind", ["zip", "jpeg", "sheet.png"])
+def test_any_picture_held_back_is_said_before_the_first_byte(services: Services, kind: str) -> None:
+    pins = pinned(services, "sun", "moon", "stars")
+    last = services.moodboard.picture(owner(), pins[-1].id)
+
+    def check(pixels: Pixels) -> Verdict:
+        return Verdict(not np.array_equal(pixels, pixels_of(last)), "odd", 0.9)
+
+    guarded = replace(services, exporter=Exporter(Gate(check, required=True)))
+    with client_of(guarded) as client:
+        reply = client.post(EXPORT_PATH, json={"board": pins[0].board, "as": kind})
+    assert reply.status_code == 503
+    assert "odd" in reply.json()["sentence"]

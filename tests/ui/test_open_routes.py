@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from klein_ui import images, permalink
+from klein_ui import images, permalink, pins
 from klein_ui.contract import Blend, Lora, Reference, Request
 from klein_ui.provenance import archive, reading
 from klein_ui.provenance.entries import Card
@@ -165,7 +165,7 @@ def test_a_board_comes_back_picture_for_picture(client: TestClient, services: Se
 
     answer = client.post(f"{OPEN_PATH}?board=1", content=body).json()
     board = answer["board"]
-    assert (board["title"], board["pins"], answer["notes"]) == ("Hours", 2, [])
+    assert (board["title"], board["pins"], answer["notes"]) == ("Hours 2", 2, [])
     again = services.moodboard.pins(owner(), board["id"])
     assert requests(list(again)) == requests(pins)
     assert (again[0].title, again[0].note, again[0].tags, again[0].star) == (
@@ -338,3 +338,17 @@ def test_a_link_of_another_model_or_size_is_drawn_as_it_can_be(client: TestClien
     (found,) = reply["requests"]
     assert (found["model"], found["width"], found["loras"]) == ("postcard", 256, [])
     assert len(reply["notes"]) == 3
+
+
+def test_what_was_pinned_stays_when_the_disk_is_full(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned(services, "one", "two", "three", board="")
+    (board,) = services.moodboard.boards(owner())
+    packed = client.post(EXPORT_PATH, json={"board": board.id, "as": "zip"}).content
+    full = services.moodboard.pins(owner(), board.id)[:2]
+    monkeypatch.setattr(services.moodboard, "_bounds", pins.Bounds(pins=len(full) + 3))
+    answer = client.post(f"{OPEN_PATH}?board=1", content=packed).json()
+    assert answer["board"]["pins"] == 2
+    (note,) = answer["notes"]
+    assert note.startswith("2 of 3 pictures were pinned. ")

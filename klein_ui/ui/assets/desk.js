@@ -75,6 +75,8 @@ function createDesk(root, config, wire, plus = {}) {
       stage.ignoreBefore(newest);
       wire.link.clear(newest);
       speaker.hush("error");
+      speaker.hush("note");
+      status.plain("\u00a0");
       plus.emptied?.();
       return;
     }

@@ -27,7 +27,7 @@ const TIPS = {
 const MORE_TIPS = {
   earlier: "The moment before (Alt with ←)",
   later: "The moment after (Alt with →)",
-  variations: "Four seeds of the same words beside each other; choose one with a click or the keys 1 to 4",
+  variations: "Four seeds of the same words beside each other; choose one with a click, or Alt with 1 to 4",
   play: "Play how it came to be, from the marked moment",
   clip: "Save how this picture came to be as an animated WebP",
   gif: "The same as a GIF, which plays everywhere",
@@ -87,8 +87,8 @@ function onShortcuts(desk) {
     } else if (event.key === "z" && command && !event.shiftKey && !isField(event.target)) {
       event.preventDefault();
       desk().undo?.();
-    } else if (/^[1-4]$/.test(event.key) && !command && !event.altKey && !isField(event.target)) {
-      desk().pick?.(Number(event.key));
+    } else if (/^Digit[1-4]$/.test(event.code) && !command && (event.altKey || !isField(event.target))) {
+      if (desk().pick?.(Number(event.code.at(-1)))) event.preventDefault();
     } else if (event.key === "/" && !command && !isField(event.target)) {
       event.preventDefault();
       desk().focus();

@@ -35,6 +35,7 @@ function createPinCompare(dialog, pictureOf) {
 
   function cell(...content) {
     const made = document.createElement("td");
+    made.dir = "auto";
     made.append(...content);
     return made;
   }
@@ -52,7 +53,10 @@ function createPinCompare(dialog, pictureOf) {
       const said = pair.map((pin) => String(of(pin)));
       return row(name, said, said.map((text) => cell(text)));
     });
-    find("tbody").replaceChildren(prompts, ...others);
+    const same = others.filter(({ dataset }) => dataset.differs === "no");
+    find("tbody").replaceChildren(prompts, ...others.filter((line) => !same.includes(line)));
+    find(".klein-pair-same tbody").replaceChildren(...same);
+    find(".klein-pair-same").hidden = same.length === 0;
     cut();
   }
 

@@ -74,7 +74,7 @@ function createVariations(root, where) {
     well.dataset.tiles = isOn() ? "yes" : "no";
     button.setAttribute("aria-pressed", String(isOn()));
     picks.forEach((pick, place) => {
-      pick.textContent = place + 1;
+      pick.firstChild.textContent = place + 1;
       if (!isOn() || place === 0) name(place, seedOf(place));
     });
   }
@@ -98,10 +98,11 @@ function createVariations(root, where) {
   }
 
   picks.forEach((pick, place) => pick.addEventListener("click", () => choose(place)));
-  tiles.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !isOn()) return;
+    event.preventDefault();
+    if (tiles.contains(document.activeElement)) button.focus();
     leave();
-    button.focus();
   });
 
   return {
@@ -113,7 +114,11 @@ function createVariations(root, where) {
     /** Another tab is in front: nobody sees them. */
     rest: () => isOn() && !root.checkVisibility() && leave(),
     /** The picture numbered from 1. */
-    pick: (number) => choose(number - 1),
+    pick(number) {
+      const wasOn = isOn();
+      choose(number - 1);
+      return wasOn;
+    },
     plus: {
       sent(message) {
         newest = message;

@@ -80,6 +80,19 @@ def test_one_is_chosen_by_its_number(four: Tab) -> None:
     assert four.shown().seed == 3
 
 
+def test_a_number_with_alt_chooses_from_the_prompt(four: Tab) -> None:
+    box = four.page.get_by_label("Prompt", exact=True)
+    box.press("Alt+2")
+    four.settle()
+    assert four.shown().seed == 1
+    expect(box).to_have_value("a red sun")
+
+
+def test_escape_in_the_prompt_leaves_them(four: Tab) -> None:
+    four.page.get_by_label("Prompt", exact=True).press("Escape")
+    expect(button(four)).to_have_attribute("aria-pressed", "false")
+
+
 def test_numbers_in_the_prompt_are_letters(four: Tab) -> None:
     four.page.get_by_label("Prompt", exact=True).press("End")
     four.page.keyboard.press("4")
