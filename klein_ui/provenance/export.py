@@ -70,6 +70,18 @@ class Exporter:
     must_sign: bool = False
     why_unsigned: str = ""
 
+    def about(self) -> str:
+        """What is done with pictures that leave, in plain sentences for the page."""
+        if self.gate.check is not None:
+            checked = "A safety check looks at every picture before it is saved."
+        elif self.gate.required:
+            checked = "Nothing can be saved: a safety check is demanded here, and there is none."
+        else:
+            checked = "No safety check looks at pictures here."
+        signed = "signed by this installation" if self.signer else "not signed"
+        marked = "carry an invisible mark" if self.watermark else "carry no mark"
+        return f"{checked} Saved pictures are {signed} and {marked}."
+
     def export(
         self,
         frame: Frame,

@@ -19,7 +19,7 @@ HEADER = """
       you pause. In Edit it follows the images too; drop or paste them, and call them “image 1”,
       “image 2” in the instruction.</p>
       <p>A saved picture holds its prompt and settings: drop it here, or a saved board, and you
-      have them back.</p>
+      have them back. <span class="klein-leaving">{leaving}</span></p>
       <dl>
         <dt><kbd>Ctrl</kbd> <kbd>Enter</kbd> or <kbd>⌘</kbd> <kbd>Enter</kbd></dt>
         <dd>new seed, another picture of the same words</dd>
@@ -53,7 +53,10 @@ def place(services: Services) -> None:
     """Put the header into the blocks being built."""
     chosen = services.row
     options = "".join(_option(row, row == chosen) for row in services.choices.rows)
-    gr.HTML(HEADER.format(options=options), apply_default_css=False, js_on_load=None)
+    leaving = escape(services.exporter.about())
+    gr.HTML(
+        HEADER.format(options=options, leaving=leaving), apply_default_css=False, js_on_load=None
+    )
 
 
 def _option(row: ModelRow, is_chosen: bool) -> str:
