@@ -66,6 +66,11 @@ class ByteLRU(Generic[K, V]):
             self._entries[key] = (value, size_bytes)
             self._held_bytes += size_bytes
 
+    def remove(self, key: K) -> None:
+        """Drop `key`, where it is kept."""
+        with self._lock:
+            self._drop(key)
+
     def clear(self) -> None:
         """Drop everything; the counts go on."""
         with self._lock:

@@ -57,7 +57,7 @@ async def live(services: Services, socket: WebSocket) -> None:
             # Either way alone is of no use: a page that gets nothing should connect anew.
             for way in (
                 _read(services, socket, name, keeper),
-                _write(services, socket, outbox, keeper),
+                _write(services, socket, name, outbox, keeper),
             ):
                 ways.start_soon(_first_to_end, way, ways.cancel_scope)
     except* WebSocketDisconnect:
@@ -66,6 +66,7 @@ async def live(services: Services, socket: WebSocket) -> None:
         log.exception("a page was cut off")
     finally:
         services.dispatcher.close(name)
+        services.shelf.leave(name)
 
 
 def same_origin(headers: Mapping[str, str]) -> bool:
@@ -143,7 +144,9 @@ async def _read(services: Services, socket: WebSocket, name: str, keeper: Keeper
             await socket.send_text(refused)
 
 
-async def _write(services: Services, socket: WebSocket, outbox: Outbox, keeper: Keeper) -> None:
+async def _write(
+    services: Services, socket: WebSocket, name: str, outbox: Outbox, keeper: Keeper
+) -> None:
     """Send what comes; a full picture that nothing followed for a while is sent again, finer."""
     await socket.send_text(wire.hello(services.row))
     resting: _Sent | None = None
@@ -156,7 +159,7 @@ async def _write(services: Services, socket: WebSocket, outbox: Outbox, keeper: 
         for event in outbox.take():
             if isinstance(event, Shown):
                 state = await keeper.shown(event)
-                sent = _Sent(event, services.shelf.put(event.frame), state)
+                sent = _Sent(event, services.shelf.put(event.frame, name), state)
                 await _send_frame(socket, sent, keeper.trouble(), fine=False)
                 resting = sent if event.frame.stage is Stage.FINAL else None
             elif isinstance(event, Closing):

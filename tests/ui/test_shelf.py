@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from klein_ui.contract import Frame, Hooks, Request, Stage
 from klein_ui.engine.fake import FakeEngine
-from klein_ui.ui.shelf import Shelf
+from klein_ui.ui.shelf import LEFT_NAMES, PAGE_NAMES, Shelf
 
 
 def frame(seed: int) -> Frame:
@@ -36,3 +36,15 @@ def test_the_oldest_frames_go_when_it_is_full_but_their_requests_stay() -> None:
 
 def test_a_preview_has_no_name() -> None:
     assert Shelf(2**20).put(replace(frame(0), stage=Stage.PREVIEW)) == ""
+
+
+def test_a_page_keeps_its_last_names_and_leaves_a_few_behind() -> None:
+    shelf = Shelf(2**24)
+    names = [shelf.put(frame(seed), "mine") for seed in range(PAGE_NAMES + 3)]
+    other = shelf.put(frame(7), "other")
+    assert [shelf.get(name) is None for name in names[:4]] == [True, True, True, False]
+    shelf.leave("mine")
+    there = [name for name in names if shelf.get(name) is not None]
+    assert there == names[-LEFT_NAMES:]
+    assert shelf.get(other) is not None
+    shelf.leave("nobody")

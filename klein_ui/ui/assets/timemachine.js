@@ -4,6 +4,7 @@ const SESSION = "klein-session";
 const MOST_SHOWN = 1_000;
 const SURPLUS = 100;
 const THUMBNAIL_PX = 112;
+const NAMED = 24;
 
 /** `url` is where the states are. Nothing that is done here asks for a picture to be made. */
 function createTimeMachine(root, url, config) {
@@ -150,7 +151,8 @@ function createTimeMachine(root, url, config) {
 
   /** For Copy, Download, Pin and Edit this: the picture under a name of its own. */
   function name(state) {
-    if (state.frame) return Promise.resolve();
+    // The app keeps the names of a page's last pictures only.
+    if (state.frame && states.length - indexOf(state.id) <= NAMED) return Promise.resolve();
     return (state.naming ??= ask(state).finally(() => (state.naming = null)));
   }
 
