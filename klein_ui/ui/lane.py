@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import anyio
 import gradio as gr
 
+from klein_ui import mailboxes
 from klein_ui.contract import Stage
 from klein_ui.events import Closing, Event, Failed, Shown, Switched
 from klein_ui.ui import wire
@@ -15,7 +17,7 @@ from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
 from klein_ui.ui.socket import encode, hear
 
-IDLE_S = 300.0
+IDLE_S = 120.0
 SCRIPT = "window.kleinLive.lane(props, () => trigger('send'), watch)"
 
 
@@ -75,7 +77,7 @@ class Lanes:
         said = wire.up(message)
         if said.fields is None and said.wanted is None:
             return
-        async for text in self._texts(lane, said):
+        async for text in self._texts(lane, said, name):
             yield text
 
     async def left(self, request: gr.Request) -> None:
@@ -111,13 +113,17 @@ class Lanes:
         lane.owner = object()
         lane.outbox.wake()
 
-    async def _texts(self, lane: _Lane, said: wire.Up) -> AsyncIterator[str]:
+    async def _texts(self, lane: _Lane, said: wire.Up, name: str) -> AsyncIterator[str]:
         me = lane.owner
         while True:
-            await lane.outbox.wait()
+            with anyio.move_on_after(mailboxes.BUSY_S) as waiting:
+                await lane.outbox.wait()
             # What is there is the newer event's to take.
             if lane.owner is not me:
                 return
+            ahead = self._services.dispatcher.ahead(name) if waiting.cancelled_caught else None
+            if ahead is not None:
+                yield wire.busy(ahead)
             for event in lane.outbox.take():
                 yield await self._text(event, lane.keeper)
                 if _is_last(event, said):

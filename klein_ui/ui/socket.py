@@ -9,10 +9,11 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import anyio
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from klein_ui import images, validate
+from klein_ui import images, limits, mailboxes, validate
 from klein_ui.contract import Frame, InvalidRequest, Stage
 from klein_ui.events import Closing, Shown
 from klein_ui.states import State
@@ -47,6 +48,17 @@ async def live(services: Services, socket: WebSocket) -> None:
     if services.dispatcher.is_full():
         await socket.close(TRY_AGAIN_LATER, wire.FULL)
         return
+    address = address_of(socket)
+    if not services.limits.enter(address):
+        await socket.close(TRY_AGAIN_LATER, limits.TOO_MANY_PAGES)
+        return
+    try:
+        await _talk(services, socket)
+    finally:
+        services.limits.leave(address)
+
+
+async def _talk(services: Services, socket: WebSocket) -> None:
     await socket.accept()
     name = secrets.token_hex(8)
     outbox = Outbox(asyncio.get_running_loop())
@@ -58,6 +70,7 @@ async def live(services: Services, socket: WebSocket) -> None:
             for way in (
                 _read(services, socket, name, keeper),
                 _write(services, socket, outbox, keeper),
+                _tell_busy(services, socket, name),
             ):
                 ways.start_soon(_first_to_end, way, ways.cancel_scope)
     except* WebSocketDisconnect:
@@ -82,6 +95,11 @@ def same_origin(headers: Mapping[str, str]) -> bool:
         headers.get("host", "").lower(),
         headers.get("x-forwarded-host", "").lower(),
     }
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Who asks, as the server knows it; a proxy that it trusts has named the browser's."""
+    return connection.client.host if connection.client else ""
 
 
 async def frame_named(services: Services, name: str) -> Frame | None:
@@ -165,6 +183,16 @@ async def _write(services: Services, socket: WebSocket, outbox: Outbox, keeper: 
                 return
             else:
                 await socket.send_text(wire.spoken(event))
+
+
+async def _tell_busy(services: Services, socket: WebSocket, name: str) -> None:
+    told: int | None = None
+    while True:
+        await asyncio.sleep(mailboxes.BUSY_S)
+        ahead = services.dispatcher.ahead(name)
+        if ahead is not None and ahead != told:
+            await socket.send_text(wire.busy(ahead))
+        told = ahead
 
 
 @dataclass(frozen=True, slots=True)
