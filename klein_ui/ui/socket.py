@@ -121,7 +121,7 @@ def encode(frame: Frame, *, fine: bool) -> tuple[bytes, str]:
     return images.jpeg(frame.pixels, quality), images.JPEG
 
 
-def hear(services: Services, name: str, text: str, keeper: Keeper) -> str | None:
+def hear(services: Services, name: str, text: object, keeper: Keeper) -> str | None:
     """Hand a message of session `name` to the dispatcher; the answer where it is refused."""
     seq: int | None = None
     row = services.row
@@ -151,11 +151,11 @@ async def _first_to_end(way: Coroutine[None, None, None], others: anyio.CancelSc
 
 async def _read(services: Services, socket: WebSocket, name: str, keeper: Keeper) -> None:
     while True:
-        try:
-            text = await socket.receive_text()
-        except (WebSocketDisconnect, KeyError):
-            # KeyError: a binary message, which no page of ours sends.
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
             return
+        # Of a binary message there is no text, which is refused as what is no text.
+        text = message.get("text")
         refused = hear(services, name, text, keeper)
         if refused is not None:
             await socket.send_text(refused)
