@@ -34,6 +34,8 @@ class Rate:
 
 UPLOADS = Rate("uploads", 24, 1.0, "You add images")
 CALLS = Rate("calls", 32, 1.0, "You ask for pictures")
+JOINS = Rate("joins", 600, 50.0, "You send")
+"""Calls of any kind, the keys of pages without a socket among them."""
 LORAS = Rate("loras", 4, 1 / 20, "You fetch LoRAs")
 EXPORTS = Rate("exports", 12, 0.5, "You save files")
 OPENS = Rate("opens", 12, 0.5, "You open files")

@@ -1,6 +1,7 @@
 """What comes over Gradio's own routes is checked before Gradio's components see it."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from klein_ui.contract import KleinError
+from klein_ui.limits import JOINS, Limits
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +80,8 @@ def _texts(count: int) -> Check:
 class Guard:
     """Closes what the app does not use, and turns what Gradio fails at into one sentence."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app, self._limits = app, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is Gradio's to answer."""
@@ -87,7 +89,7 @@ class Guard:
         if scope["type"] != "http" or not path.startswith(API):
             await self._app(scope, receive, send)
             return
-        refused = _refused(scope, path)
+        refused = _refused(scope, path) or self._hurried(scope, path)
         if refused is not None:
             await refused(scope, receive, send)
             return
@@ -105,6 +107,14 @@ class Guard:
                 raise
             log.info("a call was refused: %s", type(error).__name__)
             await said(422, NO_FUNCTION)(scope, receive, send)
+
+    def _hurried(self, scope: Scope, path: str) -> Response | None:
+        if scope.get("method") != "POST" or not path.startswith(CALLS):
+            return None
+        wait_s = self._limits.wait_s(JOINS, (scope.get("client") or ("",))[0])
+        if wait_s == 0:
+            return None
+        return said(429, JOINS.sentence(wait_s), {"Retry-After": str(math.ceil(wait_s))})
 
 
 def said(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -110,7 +110,10 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         favicon_path=client.FAVICON,
         app_kwargs={
             "routes": routes(services),
-            "middleware": [Middleware(owners.Named), Middleware(boundary.Guard)],
+            "middleware": [
+                Middleware(owners.Named),
+                Middleware(boundary.Guard, limits=services.limits),
+            ],
             "exception_handlers": boundary.HANDLERS,
             "lifespan": reaper.reaping(blocks),
         },
