@@ -44,6 +44,7 @@ NOBODY = "There is no such call, or it has ended; make it again."
 NO_FUNCTION = "There is no such function here; call /generate."
 NOT_TAKEN = "The call cannot be read; send {“data”: [prompt, seed, width, height, steps]}."
 MISSHAPEN = "The field {field} of the call is missing or of the wrong kind; see /gradio_api/info."
+NO_PAGE = "There is no such page; open the app from its own address."
 PLAIN = "The message of the page must be text; reload the page."
 
 
@@ -86,27 +87,30 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is Gradio's to answer."""
         path = str(scope.get("path", ""))
-        if scope["type"] != "http" or not path.startswith(API):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         refused = _refused(scope, path) or self._hurried(scope, path)
         if refused is not None:
             await refused(scope, receive, send)
             return
-        has_begun = False
+        has_begun, is_call = False, path.startswith(CALLS)
 
         async def watched(message: Message) -> None:
             nonlocal has_begun
             has_begun = True
+            if message["type"] == "http.response.start" and message["status"] == 500 and is_call:
+                # It carries our own sentence about the values.
+                message["status"] = 422
             await send(message)
 
         try:
             await self._app(scope, receive, watched)
         except Exception as error:
-            if has_begun or not path.startswith(CALLS):
+            if has_begun or not (is_call or _is_fragile(scope, path)):
                 raise
             log.info("a call was refused: %s", type(error).__name__)
-            await said(422, NO_FUNCTION)(scope, receive, send)
+            await said(422, NO_FUNCTION if is_call else NO_PAGE)(scope, receive, send)
 
     def _hurried(self, scope: Scope, path: str) -> Response | None:
         if scope.get("method") != "POST" or not path.startswith(CALLS):
@@ -123,6 +127,8 @@ def said(status: int, sentence: str, headers: Mapping[str, str] | None = None) -
 
 
 def _refused(scope: Scope, path: str) -> Response | None:
+    if not path.startswith(API):
+        return None
     if path[len(API) :].startswith(CLOSED):
         return said(404, NOT_HERE)
     session = _followed(scope, path)
@@ -132,6 +138,12 @@ def _refused(scope: Scope, path: str) -> Response | None:
     known = isinstance(app, App) and session in app.get_blocks()._queue.pending_messages_per_session
     # Gradio answers, and then raises into the log.
     return None if known else said(404, NOBODY)
+
+
+def _is_fragile(scope: Scope, path: str) -> bool:
+    """Whether Gradio is known to raise here for what was asked, and not for what we do."""
+    query = scope.get("query_string", b"")
+    return path.startswith("/pwa_icon") or (path == "/" and query != b"")
 
 
 def _followed(scope: Scope, path: str) -> str | None:

@@ -9,19 +9,37 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from gradio import Blocks
+from gradio.utils import LRUCache
 
 SWEEP_S = 15.0
 IDLE_S = 120.0
 """How long nobody has to listen; a page that comes back after it is a new session."""
 
-MOST_SESSIONS = 512
+MOST_SESSIONS = 64
 """Configurations that Gradio copies for its sessions, tens of kilobytes each; this app keeps
 nothing in them, so one that is gone is made anew."""
+MOST_LISTENERS = 2000
 MOST_RECORDS = 64
 """Events that Gradio keeps figures of, which it puts into a table after each."""
+
+
+class Messages(LRUCache[str, asyncio.Queue[Any]]):
+    """The messages of each session. Of one that is gone they go nowhere: Gradio forgets a session
+    that breaks off while its event runs, and then fails at telling it."""
+
+    def __init__(self) -> None:
+        super().__init__(MOST_LISTENERS)
+
+    def __missing__(self, name: str) -> asyncio.Queue[Any]:
+        return asyncio.Queue()
+
+    def __delitem__(self, name: str) -> None:
+        if name in self:
+            super().__delitem__(name)
 
 
 class Reaper:
@@ -33,7 +51,8 @@ class Reaper:
         self._idle_since: dict[str, tuple[float, int]] = {}
 
     def bound(self) -> None:
-        """Keep no more than is of use."""
+        """Keep no more than is of use; before anybody joins."""
+        self._blocks._queue.pending_messages_per_session = Messages()
         self._blocks.state_session_capacity = MOST_SESSIONS
         self._blocks.state_holder.capacity = MOST_SESSIONS
         self._blocks._queue.ANALYTICS_MAX_EVENTS = MOST_RECORDS

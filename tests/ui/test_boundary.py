@@ -11,6 +11,7 @@ import pytest
 
 from klein_ui.limits import CALLS, GENEROUS, Limits
 from klein_ui.ui import page
+from klein_ui.ui.boundary import NO_PAGE
 from klein_ui.ui.services import Services
 
 from ..started import free_port
@@ -121,6 +122,7 @@ MISSHAPEN: list[tuple[str, object]] = [
     ("api/generate", {"data": GOOD}),
     ("upload", {}),
     ("component_server", {"component_id": 1, "fn_name": "x", "data": 0, "session_hash": "a"}),
+    ("run/0", {"data": [], "fn_index": 0}),
     ("process_recording", {}),
 ]
 
@@ -129,8 +131,16 @@ def test_a_misshapen_call_is_one_sentence(url: str, capfd: pytest.CaptureFixture
     for path, body in MISSHAPEN:
         status, answer = post(f"{url}/gradio_api/{path}", body)
         assert 400 <= status < 500, (path, body, answer)
-        assert isinstance(answer["detail"], str), (path, body)
-        assert answer["detail"].endswith("."), (path, body)
+        said = answer.get("detail", answer.get("error"))
+        assert isinstance(said, str), (path, body)
+        assert said.endswith("."), (path, body)
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_what_gradio_fails_at_is_one_sentence(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for path in ("pwa_icon?size=0", "pwa_icon/0"):
+        status, answer = post(f"{url}/{path}", b"", "GET")
+        assert (status, answer["detail"]) == (422, NO_PAGE)
     assert "Traceback" not in "".join(capfd.readouterr())
 
 

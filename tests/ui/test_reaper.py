@@ -12,7 +12,7 @@ import pytest
 from gradio.state_holder import StateHolder
 
 from klein_ui.ui import page, reaper
-from klein_ui.ui.reaper import IDLE_S, MOST_RECORDS, MOST_SESSIONS, SWEEP_S, Reaper
+from klein_ui.ui.reaper import IDLE_S, MOST_RECORDS, MOST_SESSIONS, SWEEP_S, Messages, Reaper
 from klein_ui.ui.services import Services
 
 from ..started import free_port
@@ -120,6 +120,16 @@ def test_who_waits_or_reads_is_let_be() -> None:
         own.sweep()
     assert "reads" not in queue.pending_messages_per_session
     assert "waits" in queue.pending_event_ids_session
+
+
+def test_messages_of_who_broke_off_go_nowhere() -> None:
+    """As Gradio does when a browser leaves in the middle of its event."""
+    messages = Messages()
+    messages["a"] = asyncio.Queue()
+    del messages["a"]
+    del messages["a"]
+    messages["a"].put_nowait("told to nobody")
+    assert not messages
 
 
 def reaper_holder(blocks: gr.Blocks) -> Any:
