@@ -25,8 +25,8 @@ from .cases import (
     Http,
 )
 
-ANSWER_S = 1.0
-"""A machine that others use stalls; so a case that takes longer is asked once more."""
+ANSWER_S, TRIES = 1.0, 3
+"""A machine that others use stalls; so a case that takes longer is asked again."""
 AFTERWARDS_BYTES = 64 * 2**20
 BOMB_BYTES = 50 * 2**20
 
@@ -95,8 +95,9 @@ def test_the_corpus_is_large() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_bad_gets_its_sentence_at_once(app: Started, case: Case) -> None:
     sentence, took_s = timed(app, case)
-    if took_s > ANSWER_S:
-        sentence, took_s = timed(app, case)
+    for _ in range(TRIES - 1):
+        if took_s > ANSWER_S:
+            sentence, took_s = timed(app, case)
     assert case.says in sentence, sentence
     assert sentence.endswith((".", "]}.")), sentence
     assert "\n" not in sentence
