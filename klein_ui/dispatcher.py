@@ -145,6 +145,10 @@ class Dispatcher:
         """End the session `name`: what waits is dropped, what runs stops within a step."""
         self._boxes.close(name)
 
+    def ahead(self, name: str) -> int | None:
+        """How many come before session `name` where that has waited too long; see `Mailboxes`."""
+        return None if self._loading.engine is None else self._boxes.ahead(name)
+
     def clear(self, name: str) -> None:
         """The prompt of session `name` was emptied: drop what waits, stop what runs."""
         self._boxes.clear(name)

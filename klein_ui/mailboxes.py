@@ -7,6 +7,7 @@ under one lock, and what is told to a listener is told outside of it where that 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from threading import Condition
 
 from klein_ui import pacing
@@ -18,6 +19,9 @@ from klein_ui.runs import Runs
 from klein_ui.turns import Job, Turn
 
 Clock = Callable[[], float]
+
+BUSY_S = 1.0
+"""Who waits longer for a picture is told why."""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,11 @@ class _Session:
     def is_due(self) -> bool:
         """Whether its last word has neither its full picture nor a sentence yet."""
         return self.state.asked is not None and self.state.reached is not Stage.FINAL
+
+    def waits(self, now: float) -> bool:
+        """Whether what is on screen has been old for too long to say nothing."""
+        since = self.state.stale_since
+        return self.is_due and since is not None and now - since > BUSY_S
 
 
 class Mailboxes:
@@ -137,6 +146,17 @@ class Mailboxes:
         """How many wait for a picture."""
         with self._changed:
             return len(self._due())
+
+    def ahead(self, name: str) -> int | None:
+        """How many pictures come before that of session `name`, once it waits for longer than
+        `BUSY_S`; None where it does not, or has its own turn."""
+        with self._changed:
+            session, running = self._sessions.get(name), self._runs.names()
+            if session is None or name in running or not session.waits(self._clock()):
+                return None
+            earlier = takewhile(lambda other: other != name, self._sessions)
+            due = {other for other in earlier if self._sessions[other].is_due}
+            return len(due | running) or None
 
     def begin(self, engine: Engine, row: ModelRow) -> Turn:
         """The jobs that `engine`, which is idle, gets now, or until when there is none."""

@@ -24,6 +24,10 @@ class Runs:
         """Begin with `costs`: what was measured before was measured of other weights."""
         self._costs, self._batches = costs, Batches()
 
+    def names(self) -> frozenset[str]:
+        """Whose pictures are being made."""
+        return frozenset(self._jobs)
+
     def begin(
         self, engine: Engine, row: ModelRow, states: Mapping[str, pacing.State], now: float
     ) -> Turn:

@@ -28,15 +28,15 @@ TOO_MANY_PIXELS = f"The image has more than {MAX_PIXELS:,} pixels; scale it down
 DAMAGED = "The image is damaged or incomplete; save it anew as PNG or JPEG and add that."
 NO_MEMORY = "There is no memory left for this image; scale it down and add it again."
 UNUSUAL = "The JPEG is built in an unusual way; save it as PNG and add that."
-UNKNOWN = "This file is no image that can be read here; add a PNG, JPEG, WebP or GIF."
-TEXT = "This file holds text, no image; add a PNG, JPEG, WebP or GIF."
+UNKNOWN = "This file is no image that can be read here; add a PNG, JPEG or WebP."
+TEXT = "This file holds text, no image; add a PNG, JPEG or WebP."
+DRAWN = "{name} cannot be read here; save it as PNG."
 FOREIGN = "{name} cannot be read here; save it as JPEG or PNG and add that."
 FIRST_FRAME = "Only the first frame of the animation is used."
 
 READ = {
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
 }
 # HEIC and AVIF name themselves after the four bytes of a length.
 NAMED = {
@@ -74,7 +74,7 @@ class Upload:
 
 
 def decoded(data: bytes) -> Upload:
-    """The pixels of a PNG, JPEG, WebP or GIF: upright, sRGB, shape (height, width, 3).
+    """The pixels of a PNG, JPEG or WebP: upright, sRGB, shape (height, width, 3).
 
     What is transparent is laid on white; the stock pipeline drops the alpha and shows whatever
     colour hides there. Profiles and CMYK become sRGB, 16 bits become 8. All CMYK JPEGs are taken
@@ -135,6 +135,8 @@ def _kind(data: bytes) -> str:
 
 def _refusal(data: bytes) -> str:
     head = data[:512]
+    if head.startswith(b"GIF8"):
+        return DRAWN.format(name="GIF images")
     for start, name in NAMED.items():
         if head.startswith(start) or head[4:].startswith(start):
             return FOREIGN.format(name=name)

@@ -1,13 +1,28 @@
 """What all tests share."""
 
 import os
+from collections.abc import Iterator
 
 # Read when gradio and libgomp are imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+import pytest
 from hypothesis import HealthCheck, settings
+from PIL import Image
 
 # Shared machines stall; how long an example takes says nothing here.
 settings.register_profile("klein", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("klein")
+
+Image.init()
+READERS, IDS, MOST_PIXELS = dict(Image.OPEN), list(Image.ID), Image.MAX_IMAGE_PIXELS
+
+
+@pytest.fixture(autouse=True)
+def all_readers() -> Iterator[None]:
+    """A page cuts Pillow's readers for its whole process; tests look at GIFs too."""
+    yield
+    Image.OPEN.update(READERS)
+    Image.ID[:] = IDS
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS

@@ -305,3 +305,24 @@ def test_stopping_ends_the_running_render_and_closes_the_engine(start: Start) ->
     dispatcher.stop()
     assert engine.closed
     assert engine.counts.decodes == 0
+
+
+def test_who_waits_for_longer_than_a_second_knows_how_many_come_before(start: Start) -> None:
+    now = 0.0
+    engine, steps = stepped()
+    dispatcher = start(engine, clock=lambda: now)
+    ears = {name: Ears() for name in "abc"}
+    for name in ears:
+        dispatcher.open(name, ears[name])
+        dispatcher.submit(name, asked(name), seq=1)
+        if name == "a":
+            steps.await_one()
+    assert [dispatcher.ahead(name) for name in "abcd"] == [None] * 4
+    now = 1.5
+    assert [dispatcher.ahead(name) for name in "abcd"] == [None, 1, 2, None]
+    dispatcher.clear("b")
+    assert dispatcher.ahead("c") == 1
+    steps.free.set()
+    steps.step()
+    ears["c"].shown()
+    assert dispatcher.ahead("c") is None

@@ -30,6 +30,8 @@ FLOORS = {
     "images": 1,
     "roles": 1,
     "uploads": 1,
+    "decoders": 1,
+    "limits": 1,
     "store": 1,
     "loras": 1,
     "compare": 1,

@@ -1,6 +1,7 @@
 """Answers of the page's routes: a result, or one sentence as JSON with its status."""
 
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from starlette.requests import Request as HTTPRequest
@@ -8,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from klein_ui.contract import Frame, InvalidPicture, InvalidRequest, KleinError, Pixels, Request
+from klein_ui.limits import Rate
 from klein_ui.roles import typed
 from klein_ui.store import NoRoom, PictureStore
 from klein_ui.ui import socket
@@ -26,9 +28,12 @@ class Refused(Exception):
         self.status = status
 
 
-def route(path: str, handler: Handler, services: Services, method: str) -> Route:
-    """`handler` at `path`; what it refuses or fails to do becomes `{"sentence": ...}`."""
-    return Route(path, partial(_answer, handler, services), methods=[method])
+def route(
+    path: str, handler: Handler, services: Services, method: str, rate: Rate | None = None
+) -> Route:
+    """`handler` at `path`; what it refuses or fails to do becomes `{"sentence": ...}`. With a
+    `rate`, each address may ask so often."""
+    return Route(path, partial(_answer, handler, services, rate), methods=[method])
 
 
 async def frame_of(services: Services, name: str) -> Frame:
@@ -61,11 +66,17 @@ def settings_of(asked: Request) -> dict[str, object]:
     }
 
 
-async def _answer(handler: Handler, services: Services, request: HTTPRequest) -> Response:
+async def _answer(
+    handler: Handler, services: Services, rate: Rate | None, request: HTTPRequest
+) -> Response:
     """What `handler` says; whatever it raises as a sentence with its status."""
     # Whatever the method: Gradio lets any page read what it gets, and the cookie may come along.
     if not socket.same_origin(request.headers):
         return _refusal(403, FOREIGN_PAGE)
+    if rate is not None:
+        wait_s = services.limits.wait_s(rate, socket.address_of(request))
+        if wait_s > 0:
+            return _refusal(429, rate.sentence(wait_s), {"Retry-After": str(math.ceil(wait_s))})
     try:
         return await handler(services, request)
     except Refused as refused:
@@ -78,5 +89,5 @@ async def _answer(handler: Handler, services: Services, request: HTTPRequest) ->
         return _refusal(503, str(error))
 
 
-def _refusal(status: int, sentence: str) -> Response:
-    return JSONResponse({"sentence": sentence}, status)
+def _refusal(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"sentence": sentence}, status, headers)

@@ -2,24 +2,33 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
-from klein_ui import validate
-from klein_ui.contract import Frame, KleinError
+from klein_ui import limits, validate
+from klein_ui.contract import Asked, Frame, InvalidRequest, KleinError
+from klein_ui.models import ModelRow
+from klein_ui.ui import socket, wire
+from klein_ui.ui.boundary import Page
 from klein_ui.ui.services import Services
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 32
+FIELDS = ("prompt", "seed", "width", "height", "steps")
+OPTIONAL = ("width", "height", "steps")
+WRONG_COUNT = f"The call gives {{count}} values; give {len(FIELDS)}, which are {', '.join(FIELDS)}."
 NO_ROOM = "There is no room left on the disk for the picture; free some and ask again."
 
 
-def register(services: Services) -> None:
-    """Add `/generate` to the Blocks being built; the same function is the MCP tool."""
+def register(services: Services, page: Page) -> None:
+    """Add `/generate` to the `page` being built; the same function is the MCP tool."""
 
-    async def generate(prompt: str, seed: float, width: float, height: float, steps: float) -> str:
+    async def generate(
+        prompt: str, seed: float, width: float, height: float, steps: float, caller: gr.Request
+    ) -> str:
         """Make a picture from a text prompt with FLUX.2 [klein]; the same call gives the same
         picture again.
 
@@ -33,12 +42,9 @@ def register(services: Services) -> None:
         Returns:
             The picture, a PNG that holds its request as text.
         """
-        # Not written into the page: it is built once, and the model may be another one by now.
-        chosen = {"width": width, "height": height, "steps": steps}
-        fields: dict[str, object] = {name: value for name, value in chosen.items() if value != 0}
-        fields |= {"prompt": prompt, "seed": seed}
         try:
-            asked = validate.asked(fields, services.row)
+            asked = asked_by([prompt, seed, width, height, steps], services.row)
+            _admit(services, caller)
             frame = await asyncio.wrap_future(services.dispatcher.render(asked.request))
             return await asyncio.to_thread(_saved, frame, services, picture.GRADIO_CACHE)
         except KleinError as error:
@@ -61,6 +67,32 @@ def register(services: Services) -> None:
             concurrency_limit=MAX_WAITING,
             show_progress="hidden",
         )
+    # Gradio's own look at the values comes later, and is in the words of its components.
+    page.check("generate", lambda values: asked_by(values, services.row))
+
+
+def asked_by(values: Sequence[object], row: ModelRow) -> Asked:
+    """What a call with `values` asks for, whatever they are. Raises `InvalidRequest`."""
+    if len(values) != len(FIELDS):
+        raise InvalidRequest("data", WRONG_COUNT.format(count=len(values)))
+    given = dict(zip(FIELDS, values, strict=True))
+    # Not written into the page: it is built once, and the model may be another one by now.
+    fields = {
+        name: value
+        for name, value in given.items()
+        if not (name in OPTIONAL and type(value) in (int, float) and value == 0)
+    }
+    return validate.asked(fields, row)
+
+
+def _admit(services: Services, caller: gr.Request) -> None:
+    """Raises `KleinError` for an address that asks too often."""
+    address = socket.address_of(caller.request) if caller.request else ""
+    wait_s = services.limits.wait_s(limits.CALLS, address)
+    if wait_s > 0:
+        ahead = services.dispatcher.stats().waiting
+        busy = f"{wire.busy_sentence(ahead)} " if ahead else ""
+        raise KleinError(busy + limits.CALLS.sentence(wait_s))
 
 
 def _saved(frame: Frame, services: Services, cache: str) -> str:

@@ -9,7 +9,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from klein_ui import moodboard, provenance
+from klein_ui import limits, moodboard, provenance
 from klein_ui.contract import InvalidRequest
 from klein_ui.pins import Board, Pin
 from klein_ui.roles import typed
@@ -50,7 +50,7 @@ def routes(services: Services) -> list[BaseRoute]:
         answers.route(BOARD_PATH, delete_board, services, "DELETE"),
         answers.route(RESTORE_BOARD_PATH, restore_board, services, "POST"),
         answers.route(BOARD_PINS_PATH, pins_of, services, "GET"),
-        answers.route(PINS_PATH, pin, services, "POST"),
+        answers.route(PINS_PATH, pin, services, "POST", limits.PINS),
         answers.route(PLACE_PATH, place, services, "POST"),
         answers.route(DELETE_PATH, delete, services, "POST"),
         answers.route(RESTORE_PATH, restore, services, "POST"),

@@ -9,7 +9,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from klein_ui import clips
+from klein_ui import clips, limits
 from klein_ui.branches import branch
 from klein_ui.clips import Kind
 from klein_ui.contract import InvalidPicture
@@ -34,7 +34,7 @@ class Wanted:
 
 def routes(services: Services) -> list[BaseRoute]:
     """The route to hand to `launch`, before those that take any id in its place."""
-    return [answers.route(CLIP_PATH, clip, services, "POST")]
+    return [answers.route(CLIP_PATH, clip, services, "POST", limits.EXPORTS)]
 
 
 async def clip(services: Services, request: HTTPRequest) -> Response:

@@ -54,7 +54,7 @@ GALLERY = """
   <div class="klein-add">
     <button type="button" data-do="choose">Add images</button>
     <button type="button" data-do="camera" title="Take a photo with the camera">Camera</button>
-    <input type="file" class="klein-files" accept="image/png,image/jpeg,image/webp,image/gif"
+    <input type="file" class="klein-files" accept="image/png,image/jpeg,image/webp"
       multiple tabindex="-1" aria-hidden="true">
     <p>Drop or paste them anywhere here. <span class="klein-limit">{limit}</span></p>
   </div>

@@ -14,6 +14,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from klein_ui import limits
 from klein_ui.contract import InvalidRequest, KleinError, Pixels
 from klein_ui.pins import Pin
 from klein_ui.provenance import archive
@@ -50,7 +51,8 @@ class Chosen:
 def routes(services: Services) -> list[BaseRoute]:
     """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
     # A sheet is large while it is drawn.
-    return [answers.route(EXPORT_PATH, partial(export, asyncio.Lock()), services, "POST")]
+    exporting = partial(export, asyncio.Lock())
+    return [answers.route(EXPORT_PATH, exporting, services, "POST", limits.EXPORTS)]
 
 
 async def export(turn: asyncio.Lock, services: Services, request: HTTPRequest) -> Response:

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import anyio
 import gradio as gr
 
+from klein_ui import mailboxes
 from klein_ui.contract import Stage
 from klein_ui.events import Closing, Event, Failed, Shown, Switched
 from klein_ui.ui import wire
@@ -13,9 +15,9 @@ from klein_ui.ui.keeper import Keeper
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
-from klein_ui.ui.socket import encode, hear
+from klein_ui.ui.socket import address_of, encode, hear
 
-IDLE_S = 300.0
+IDLE_S = 120.0
 SCRIPT = "window.kleinLive.lane(props, () => trigger('send'), watch)"
 
 
@@ -49,6 +51,7 @@ class _Lane:
 
     outbox: Outbox
     keeper: Keeper
+    address: str
     owner: object = None
     reaper: asyncio.TimerHandle | None = None
 
@@ -63,7 +66,7 @@ class Lanes:
     async def follow(self, message: str, request: gr.Request) -> AsyncIterator[str]:
         """Frames for one request as JSON, the last one final; ends early when a newer one comes."""
         name = f"lane-{request.session_hash}"
-        lane = self._open(name, owner_of(request.request) if request.request else "")
+        lane = self._open(name, request)
         if lane is None:
             yield wire.failed(Failed(0, wire.FULL))
             return
@@ -75,7 +78,7 @@ class Lanes:
         said = wire.up(message)
         if said.fields is None and said.wanted is None:
             return
-        async for text in self._texts(lane, said):
+        async for text in self._texts(lane, said, name):
             yield text
 
     async def left(self, request: gr.Request) -> None:
@@ -92,14 +95,17 @@ class Lanes:
             lane.reaper.cancel()
         lane.owner = None
         lane.outbox.wake()
+        self._services.limits.leave(lane.address)
         self._services.dispatcher.close(name)
 
-    def _open(self, name: str, owner: str) -> _Lane | None:
-        lane = self._lanes.get(name)
-        if lane is None and not self._services.dispatcher.is_full():
-            keeper = Keeper(self._services.history, owner)
-            lane = self._lanes[name] = _Lane(Outbox(asyncio.get_running_loop()), keeper)
-            self._services.dispatcher.open(name, lane.outbox.put)
+    def _open(self, name: str, request: gr.Request) -> _Lane | None:
+        lane, services, asked = self._lanes.get(name), self._services, request.request
+        address = address_of(asked) if asked else ""
+        if lane is None and not services.dispatcher.is_full() and services.limits.enter(address):
+            keeper = Keeper(services.history, owner_of(asked) if asked else "")
+            outbox = Outbox(asyncio.get_running_loop())
+            lane = self._lanes[name] = _Lane(outbox, keeper, address)
+            services.dispatcher.open(name, outbox.put)
         return lane
 
     def _own(self, lane: _Lane, name: str) -> None:
@@ -111,13 +117,17 @@ class Lanes:
         lane.owner = object()
         lane.outbox.wake()
 
-    async def _texts(self, lane: _Lane, said: wire.Up) -> AsyncIterator[str]:
+    async def _texts(self, lane: _Lane, said: wire.Up, name: str) -> AsyncIterator[str]:
         me = lane.owner
         while True:
-            await lane.outbox.wait()
+            with anyio.move_on_after(mailboxes.BUSY_S) as waiting:
+                await lane.outbox.wait()
             # What is there is the newer event's to take.
             if lane.owner is not me:
                 return
+            ahead = self._services.dispatcher.ahead(name) if waiting.cancelled_caught else None
+            if ahead is not None:
+                yield wire.busy(ahead)
             for event in lane.outbox.take():
                 yield await self._text(event, lane.keeper)
                 if _is_last(event, said):

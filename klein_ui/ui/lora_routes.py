@@ -12,6 +12,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from klein_ui import limits
 from klein_ui.contract import KleinError, Progress
 from klein_ui.ui import answers
 from klein_ui.ui.services import FetchLora, Services
@@ -35,7 +36,7 @@ def routes(services: Services) -> list[BaseRoute]:
     turn = threading.Lock()
     return [
         answers.route(LORAS_PATH, names, services, "GET"),
-        answers.route(LORAS_PATH, partial(fetch, turn), services, "POST"),
+        answers.route(LORAS_PATH, partial(fetch, turn), services, "POST", limits.LORAS),
     ]
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from klein_ui import permalink
+from klein_ui import limits, permalink
 from klein_ui.contract import KleinError
 from klein_ui.files import sentence
 from klein_ui.provenance import archive, chunks
@@ -39,7 +39,9 @@ EMPTY = "The file is empty; choose another."
 def routes(services: Services) -> list[BaseRoute]:
     """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
     return [
-        answers.route(OPEN_PATH, partial(opened_file, asyncio.Lock()), services, "POST"),
+        answers.route(
+            OPEN_PATH, partial(opened_file, asyncio.Lock()), services, "POST", limits.OPENS
+        ),
         answers.route(OPEN_PATH, opened_query, services, "GET"),
     ]
 

@@ -7,11 +7,13 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from klein_ui import decoders
 from klein_ui.ui import (
     api,
     between,
     board,
     board_routes,
+    boundary,
     client,
     clip_routes,
     diagnostics,
@@ -28,6 +30,7 @@ from klein_ui.ui import (
     owners,
     pictures,
     pin_routes,
+    reaper,
     refit,
     saving,
     socket,
@@ -49,9 +52,12 @@ class Served:
     url: str
 
 
-def build(services: Services) -> gr.Blocks:
+def build(services: Services) -> boundary.Page:
     """The page with all its parts, not served yet."""
-    blocks = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_S)
+    decoders.restrict()
+    blocks = boundary.Page(
+        title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_S
+    )
     with blocks:
         with gr.Column(elem_id="klein"):
             header.place(services)
@@ -65,7 +71,8 @@ def build(services: Services) -> gr.Blocks:
         between.place()
         lane.place(services, blocks)
         refit.place(services, fitted)
-        api.register(services)
+        api.register(services, blocks)
+    blocks.queue(api_open=False)
     return blocks
 
 
@@ -101,7 +108,15 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         theme=KleinTheme(),
         head=client.head(services.row),
         favicon_path=client.FAVICON,
-        app_kwargs={"routes": routes(services), "middleware": [Middleware(owners.Named)]},
+        app_kwargs={
+            "routes": routes(services),
+            "middleware": [
+                Middleware(owners.Named),
+                Middleware(boundary.Guard, limits=services.limits),
+            ],
+            "exception_handlers": boundary.HANDLERS,
+            "lifespan": reaper.reaping(blocks),
+        },
         ssr_mode=False,
         pwa=False,
         run_history=False,

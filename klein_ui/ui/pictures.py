@@ -8,7 +8,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from klein_ui import compare, images, provenance, uploads
+from klein_ui import compare, images, limits, provenance, uploads
 from klein_ui.contract import Request
 from klein_ui.store import PictureStore
 from klein_ui.ui import answers, bodies, changes
@@ -32,7 +32,7 @@ def routes(services: Services) -> list[BaseRoute]:
     # all bodies of many uploads lie in memory at once.
     turn, room = asyncio.Lock(), asyncio.Semaphore(MOST_UPLOADS)
     return [
-        answers.route(PICTURES_PATH, partial(add, turn, room), services, "POST"),
+        answers.route(PICTURES_PATH, partial(add, turn, room), services, "POST", limits.UPLOADS),
         answers.route(PICTURE_PATH, partial(picture_jpeg, turn), services, "GET"),
         answers.route(changes.CHANGES_PATH, changes.changes_png, services, "GET"),
         answers.route(changes.SOURCES_PATH, changes.sources, services, "POST"),

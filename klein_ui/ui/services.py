@@ -1,11 +1,12 @@
 """What every tab, socket and endpoint of the page works with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.history import History
 from klein_ui.ledger import Ledger
+from klein_ui.limits import Limits
 from klein_ui.loading import Report
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
@@ -27,7 +28,8 @@ Raises `KleinError`. It may take minutes, and more than one at a time may be ask
 class Services:
     """The one engine behind the page and the models it may have, where finished frames wait to be
     fetched, where the images of the gallery are kept, the LoRAs there are and may be, how pictures
-    leave, where what was typed is kept, and where what somebody pinned is."""
+    leave, where what was typed is kept, where what somebody pinned is, and how much one address may
+    ask for."""
 
     choices: Choices
     dispatcher: Dispatcher
@@ -40,6 +42,7 @@ class Services:
     ledger: Ledger
     history: History
     moodboard: Moodboard
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def row(self) -> ModelRow:

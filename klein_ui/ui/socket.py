@@ -9,10 +9,11 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import anyio
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from klein_ui import images, validate
+from klein_ui import images, limits, mailboxes, validate
 from klein_ui.contract import Frame, InvalidRequest, Stage
 from klein_ui.events import Closing, Shown
 from klein_ui.states import State
@@ -47,6 +48,17 @@ async def live(services: Services, socket: WebSocket) -> None:
     if services.dispatcher.is_full():
         await socket.close(TRY_AGAIN_LATER, wire.FULL)
         return
+    address = address_of(socket)
+    if not services.limits.enter(address):
+        await socket.close(TRY_AGAIN_LATER, limits.TOO_MANY_PAGES)
+        return
+    try:
+        await _talk(services, socket)
+    finally:
+        services.limits.leave(address)
+
+
+async def _talk(services: Services, socket: WebSocket) -> None:
     await socket.accept()
     name = secrets.token_hex(8)
     outbox = Outbox(asyncio.get_running_loop())
@@ -58,6 +70,7 @@ async def live(services: Services, socket: WebSocket) -> None:
             for way in (
                 _read(services, socket, name, keeper),
                 _write(services, socket, name, outbox, keeper),
+                _tell_busy(services, socket, name),
             ):
                 ways.start_soon(_first_to_end, way, ways.cancel_scope)
     except* WebSocketDisconnect:
@@ -85,6 +98,11 @@ def same_origin(headers: Mapping[str, str]) -> bool:
     }
 
 
+def address_of(connection: HTTPConnection) -> str:
+    """Who asks, as the server knows it; a proxy that it trusts has named the browser's."""
+    return connection.client.host if connection.client else ""
+
+
 async def frame_named(services: Services, name: str) -> Frame | None:
     """The frame called `name`, made again if need be; None when its request is gone as well.
 
@@ -104,7 +122,7 @@ def encode(frame: Frame, *, fine: bool) -> tuple[bytes, str]:
     return images.jpeg(frame.pixels, quality), images.JPEG
 
 
-def hear(services: Services, name: str, text: str, keeper: Keeper) -> str | None:
+def hear(services: Services, name: str, text: object, keeper: Keeper) -> str | None:
     """Hand a message of session `name` to the dispatcher; the answer where it is refused."""
     seq: int | None = None
     row = services.row
@@ -134,11 +152,11 @@ async def _first_to_end(way: Coroutine[None, None, None], others: anyio.CancelSc
 
 async def _read(services: Services, socket: WebSocket, name: str, keeper: Keeper) -> None:
     while True:
-        try:
-            text = await socket.receive_text()
-        except (WebSocketDisconnect, KeyError):
-            # KeyError: a binary message, which no page of ours sends.
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
             return
+        # Of a binary message there is no text, which is refused as what is no text.
+        text = message.get("text")
         refused = hear(services, name, text, keeper)
         if refused is not None:
             await socket.send_text(refused)
@@ -168,6 +186,16 @@ async def _write(
                 return
             else:
                 await socket.send_text(wire.spoken(event))
+
+
+async def _tell_busy(services: Services, socket: WebSocket, name: str) -> None:
+    told: int | None = None
+    while True:
+        await asyncio.sleep(mailboxes.BUSY_S)
+        ahead = services.dispatcher.ahead(name)
+        if ahead is not None and ahead != told:
+            await socket.send_text(wire.busy(ahead))
+        told = ahead
 
 
 @dataclass(frozen=True, slots=True)

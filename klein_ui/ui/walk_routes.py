@@ -9,7 +9,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from klein_ui import clips, images, watermark
+from klein_ui import clips, images, limits, watermark
 from klein_ui.contract import Frame, InvalidRequest, Request
 from klein_ui.provenance import moving
 from klein_ui.provenance.moving import Clip
@@ -28,7 +28,7 @@ NO_KIND = "A walk is a clip, webp or gif, or a strip."
 
 def routes(services: Services) -> list[BaseRoute]:
     """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
-    return [answers.route(WALK_PATH, walk, services, "POST")]
+    return [answers.route(WALK_PATH, walk, services, "POST", limits.EXPORTS)]
 
 
 async def walk(services: Services, request: HTTPRequest) -> Response:

@@ -18,6 +18,8 @@ Down, JSON text:
 `sentence` says,
 `{"type": "progress", "phase", "sentence", "fraction"}` while the model loads, and with the phase
 `restarting` when the app ends: what is asked then, the page asks again once it is back,
+`{"type": "busy", "ahead"}` each second that a page waits for its picture while others get theirs:
+how many come before it; the next frame takes that back,
 `{"type": "error", "seq", "field", "sentence"}`.
 
 Down, binary: four bytes, big endian, the length of a JSON header; the header
@@ -61,8 +63,11 @@ class Up:
     wanted: str | None = None
 
 
-def up(text: str) -> Up:
+def up(text: object) -> Up:
     """What a message from the page says. Raises `InvalidRequest`."""
+    # Events of Gradio bring any JSON.
+    if not isinstance(text, str):
+        raise InvalidRequest("message", "The message must be text; reload the page.")
     if len(text) > MAX_MESSAGE_CHARS:
         raise InvalidRequest("prompt", "The message is too long; shorten the prompt.")
     try:
@@ -135,6 +140,16 @@ def progress(event: Progress) -> str:
     return _text(
         type="progress", phase=event.phase, sentence=event.sentence, fraction=event.fraction
     )
+
+
+def busy(ahead: int) -> str:
+    """The picture has to wait for `ahead` others."""
+    return _text(type="busy", ahead=ahead)
+
+
+def busy_sentence(ahead: int) -> str:
+    """The same in words, as the page says them."""
+    return f"Busy: {ahead} ahead of you."
 
 
 def failed(event: Failed) -> str:

@@ -78,7 +78,7 @@ def test_an_upload_is_kept_by_its_digest(client: TestClient, services: Services)
 def test_an_animation_comes_with_its_note(client: TestClient) -> None:
     out = io.BytesIO()
     first, second = (Image.new("RGB", (80, 80), colour) for colour in ("red", "blue"))
-    first.save(out, "GIF", save_all=True, append_images=[second])
+    first.save(out, "PNG", save_all=True, append_images=[second])
     reply = client.post(pictures.PICTURES_PATH, content=out.getvalue())
     assert reply.json()["notes"] == [uploads.FIRST_FRAME]
 

@@ -217,6 +217,7 @@ function createDesk(root, config, wire, plus = {}) {
     /** The picture that is wanted never came: another desk's request took its place. */
     resume: () => wanted && finished < newest && ask(performance.now()),
     asked: (seq) => asked.has(seq),
+    busy: (ahead) => status.plain(`Busy: ${ahead} ahead of you.`),
     progress: (message) => loading.show(message, stage.current() !== null),
     /** The image that the aspect follows is another one. */
     reshape() {

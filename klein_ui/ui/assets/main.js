@@ -22,6 +22,7 @@ function start() {
     },
     message(message) {
       if (message.type === "progress") progressed(message);
+      else if (message.type === "busy") every().forEach((desk) => desk.busy(message.ahead));
       else if (message.type === "error") told(message);
       else if (message.type === "hello") greeted(message);
     },

@@ -45,6 +45,20 @@ def test_a_late_picture_does_not_fill_an_emptied_prompt(open_tab: Callable[..., 
     assert [frame["seq"] for frame in tab.frames()] == [3]
 
 
+def test_who_has_to_wait_sees_how_many_come_before_until_the_next_frame(
+    open_tab: Callable[..., Tab],
+) -> None:
+    servers: list[Server] = []
+    tab = open_tab(lambda page: servers.append(Server(page)))
+    line = tab.page.locator("#klein-desk .klein-numbers")
+    tab.type("a", 0)
+    servers[0].say(type="busy", ahead=12)
+    expect(line).to_have_text("Busy: 12 ahead of you.")
+    servers[0].frame(1, "final", "red")
+    _wait_for(tab, 1, "final")
+    expect(line).to_contain_text("ms")
+
+
 def test_an_error_of_an_older_key_is_not_told(open_tab: Callable[..., Tab]) -> None:
     servers: list[Server] = []
     tab = open_tab(lambda page: servers.append(Server(page)))

@@ -1,0 +1,117 @@
+"""Whoever has to wait is told how many come before, over both ways."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
+import gradio as gr
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from klein_ui import limits, mailboxes
+from klein_ui.dispatcher import Dispatcher
+from klein_ui.engine.fake import FakeEngine
+from klein_ui.limits import OPENS, UPLOADS
+from klein_ui.loading import Source
+from klein_ui.models import POSTCARD
+from klein_ui.pacing import PacingSettings
+from klein_ui.ui import open_routes, pictures, socket, wire
+from klein_ui.ui.lane import Lanes
+from klein_ui.ui.services import Services
+
+from ..stepping import Ears, Steps, asked
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
+    monkeypatch.setattr(mailboxes, "BUSY_S", 0.02)
+    made = Steps()
+    yield made
+    made.free.set()
+    made.go.put(None)
+
+
+@pytest.fixture
+def busy(services: Services, steps: Steps) -> Iterator[Services]:
+    """Somebody's picture stands within its first step."""
+    source = Source(POSTCARD, lambda report: FakeEngine(sleep=steps.sleep))
+    dispatcher = Dispatcher(source, PacingSettings(settle_s=0.01))
+    dispatcher.start()
+    dispatcher.open("somebody", Ears())
+    dispatcher.submit("somebody", asked("sun"), seq=1)
+    steps.await_one()
+    yield replace(services, dispatcher=dispatcher)
+    steps.free.set()
+    steps.go.put(None)
+    dispatcher.stop()
+
+
+MESSAGE = json.dumps(
+    {"type": "request", "seq": 4, "prompt": "moon", "width": 128, "height": 128, "draft": 128}
+)
+
+
+def test_a_page_is_told_and_then_gets_its_picture(busy: Services, steps: Steps) -> None:
+    with (
+        TestClient(Starlette(routes=socket.routes(busy))) as client,
+        client.websocket_connect(socket.SOCKET_PATH) as page,
+    ):
+        page.send_text(MESSAGE)
+        while json.loads(said := page.receive_text())["type"] != "busy":
+            pass
+        assert said == wire.busy(1) == '{"type":"busy","ahead":1}'
+        steps.free.set()
+        steps.go.put(None)
+        while "bytes" not in page.receive():
+            pass
+
+
+async def test_events_of_gradio_tell_it_too(busy: Services, steps: Steps) -> None:
+    who = cast(gr.Request, SimpleNamespace(session_hash="abc", request=None))
+    kinds: list[str] = []
+    async for text in Lanes(busy).follow(MESSAGE, who):
+        kinds.append(json.loads(text)["type"])
+        if kinds[-1] == "busy":
+            steps.free.set()
+            steps.go.put(None)
+    assert "busy" in kinds
+    assert kinds[-1] == "frame"
+
+
+def test_too_many_pages_of_one_address_are_refused(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_SOCKETS", 2)
+    with TestClient(Starlette(routes=socket.routes(services)), client=("203.0.114.7", 1)) as client:
+        with (
+            client.websocket_connect(socket.SOCKET_PATH),
+            client.websocket_connect(socket.SOCKET_PATH),
+            pytest.raises(WebSocketDisconnect) as refused,
+            client.websocket_connect(socket.SOCKET_PATH),
+        ):
+            pass
+        assert refused.value.code == socket.TRY_AGAIN_LATER
+        assert refused.value.reason == limits.TOO_MANY_PAGES
+        with client.websocket_connect(socket.SOCKET_PATH) as page:
+            assert json.loads(page.receive_text())["type"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("path", "rate"), [(pictures.PICTURES_PATH, UPLOADS), (open_routes.OPEN_PATH, OPENS)]
+)
+def test_more_than_the_rate_is_answered_with_429(
+    services: Services, path: str, rate: limits.Rate
+) -> None:
+    own = replace(services, limits=limits.Limits(lambda: 0.0))
+    routes = [*pictures.routes(own), *open_routes.routes(own)]
+    with TestClient(Starlette(routes=routes), client=("203.0.114.7", 1)) as client:
+        statuses = [client.post(path, content=b"no").status_code for _ in range(rate.burst)]
+        assert set(statuses) == {422}
+        reply = client.post(path, content=b"no")
+    assert reply.status_code == 429
+    assert reply.json() == {"sentence": rate.sentence(1 / rate.per_s)}
+    assert reply.headers["retry-after"] == str(round(1 / rate.per_s))
