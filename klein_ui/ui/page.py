@@ -1,5 +1,6 @@
 """The page: its tabs, its looks, and how it is served."""
 
+import platform
 from dataclasses import dataclass
 
 import gradio as gr
@@ -7,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from klein_ui import access
 from klein_ui.ui import (
     api,
     between,
@@ -15,6 +17,7 @@ from klein_ui.ui import (
     client,
     clip_routes,
     diagnostics,
+    door,
     edit,
     export_routes,
     header,
@@ -90,10 +93,15 @@ def routes(services: Services) -> list[BaseRoute]:
 
 
 def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) -> Served:
-    """Serve `blocks`; with `block_thread` return only when the server ends."""
+    """Serve `blocks`; with `block_thread` return only when the server ends.
+
+    Raises `KleinError` for logins that cannot be read.
+    """
     settings = services.settings
+    logins = {} if settings.logins is None else access.logins(settings.logins)
     app, url, _ = blocks.launch(
-        server_name=settings.host,
+        # Gradio writes it into an address as it stands.
+        server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
         server_port=settings.port,
         prevent_thread_lock=True,
         quiet=True,
@@ -101,7 +109,12 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         theme=KleinTheme(),
         head=client.head(services.row),
         favicon_path=client.FAVICON,
-        app_kwargs={"routes": routes(services), "middleware": [Middleware(owners.Named)]},
+        auth=list(logins.items()) or None,
+        app_kwargs={
+            "routes": routes(services),
+            "middleware": [Middleware(owners.Named)],
+            "lifespan": door.hung(settings, platform.node(), logins),
+        },
         ssr_mode=False,
         pwa=False,
         run_history=False,
