@@ -1,4 +1,4 @@
-"""What every answer tells the browser: no other page may have it, and nothing comes from outside."""
+"""What every answer tells the browser: no other page may have it, nothing comes from outside."""
 
 from dataclasses import dataclass
 

@@ -250,7 +250,7 @@ def test_guessing_is_slowed_and_a_cookie_is_not(guarded: App) -> None:
 def test_a_wrong_token_opens_nothing(guarded: App, token: str) -> None:
     with guarded.client() as client:
         assert client.get("/", params={"token": token}).status_code == 401
-        given = {"Authorization": f"Bearer {token}".strip().encode()}
+        given = {b"Authorization": f"Bearer {token}".strip().encode()}
         assert client.get(LORAS, headers=given).status_code == 401
         assert client.get(LORAS, headers={"Authorization": f"Basic {TOKEN}"}).status_code == 401
 
