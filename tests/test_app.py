@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from klein_ui import settings
 from klein_ui.contract import InvalidLora
 
 from .kept import mounted
+from .started import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG_S = 90.0
@@ -150,3 +152,25 @@ def test_logins_that_name_nobody_end_in_one_sentence(tmp_path: Path) -> None:
     path.write_text("")
     status, line = last_line(["--model", "postcard", "--logins", str(path)])
     assert (status, line) == (2, f"“{path}” names nobody; write a line “name:password” for each.")
+
+
+def test_a_network_server_wants_the_token_that_it_prints_and_logs_it_nowhere(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    argv = ["--host", "0.0.0.0", "--port", str(port), "--model", "postcard"]
+    with app(*argv, "--data-dir", str(tmp_path), "--log", "json") as process:
+        assert process.stdout is not None
+        token = process.stdout.readline().rpartition("token=")[2].split()[0]
+        own = f"http://127.0.0.1:{port}"
+        for query in ("/?token=wrong", "/"):
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(own + query, timeout=LONG_S)  # noqa: S310
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with opener.open(f"{own}/?seed=7&token={token}", timeout=LONG_S) as page:
+            assert page.geturl() == f"{own}/?seed=7"
+            assert "Klein Live" in page.read().decode()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=LONG_S)
+        assert process.returncode == 0
+        assert token not in errors
