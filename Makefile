@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Two threads that spin while they wait for each other stand still on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: run test test-long check format bench screenshots chromium clean help
+.PHONY: run test test-long check format audit bench screenshots chromium clean help
 
 run: $(VENV)/.app ## serve the app on http://127.0.0.1:7860 (flags: make run ARGS="--port 8000")
 	$(BIN)/python app.py $(ARGS)
@@ -26,6 +26,10 @@ check: $(VENV)/.dev ## format, lint and types, as pre-commit does
 format: $(VENV)/.dev ## put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+audit: $(VENV)/.app ## ask for known holes in the pinned packages, which needs the network
+	$(PIP) pip-audit
+	$(BIN)/python -m pip_audit --local
 
 bench: $(VENV)/.dev chromium ## measure the keystrokes, ours beside plain Gradio
 	$(BIN)/python -m klein_ui.bench keystrokes $(ARGS)

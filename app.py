@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from threading import Thread
 
 # Read when gradio is imported: nothing about the user leaves this machine.
@@ -16,7 +17,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Read when torch is imported: threads that spin while they wait stand still on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from klein_ui import logs, models, pacing, restarts, settings, validate
+import psutil
+
+from klein_ui import access, logs, models, pacing, restarts, settings, validate
+from klein_ui.access import Demand
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import backends, decoder, loader, lora_download, safety
@@ -138,7 +142,7 @@ def quick(request: Request) -> Request:
 
 def main(argv: list[str]) -> int:
     """Serve until interrupted; the exit status."""
-    chosen = settings.read(argv)
+    chosen = with_token(settings.read(argv))
     logs.configure(chosen.log)
     temporary = chosen.data_dir / "temporary"
     try:
@@ -153,19 +157,21 @@ def main(argv: list[str]) -> int:
     ending = Ending()
     try:
         metrics.check(chosen.metrics)
+        if chosen.logins is not None:
+            access.logins(chosen.logins)
         services = services_for(chosen, ending.lose)
     except KleinError as error:
         return refuse(str(error))
     blocks = page.build(services)
-    served = page.launch(blocks, services, block_thread=False)
+    page.launch(blocks, services, block_thread=False)
     logs.tame()
     ending.hear()
-    print(f"Klein Live is at {served.url} (Ctrl-C ends it).", flush=True)
+    print("\n".join(welcome(chosen, addresses(chosen.host))), flush=True)
     services.dispatcher.start()
     again = wait(services, ending)
     ended = end(services, lambda: blocks.close(verbose=False))
     if again is not None:
-        begin_anew(again)
+        begin_anew(again, chosen.token)
     if not ended:
         # A download in progress holds the interpreter until it ends; it goes on next time.
         os._exit(0)
@@ -199,13 +205,58 @@ def end(services: Services, close: Callable[[], object]) -> bool:
     return stopped and written and not closing.is_alive()
 
 
-def begin_anew(times: tuple[float, ...]) -> None:
-    """Become a new process of the same command, which is told of the restarts at `times`."""
+def begin_anew(times: tuple[float, ...], token: str | None) -> None:
+    """Become a new process of the same command, which is told of the restarts at `times`, and of
+    the `token` that open pages were let in with."""
     logging.getLogger(__name__).warning("the app begins anew")
     logging.shutdown()
     sys.stdout.flush()
-    environ = {**os.environ, settings.RESTARTED: restarts.written(times)}
+    kept = {} if token is None else {settings.TOKEN: token}
+    environ = {**os.environ, **kept, settings.RESTARTED: restarts.written(times)}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606
+
+
+def with_token(chosen: settings.Settings) -> settings.Settings:
+    """The settings with a token made now, where one is demanded and none was given."""
+    needs_one = access.demand(chosen) is Demand.TOKEN and chosen.token is None
+    return replace(chosen, token=access.new_token()) if needs_one else chosen
+
+
+def welcome(chosen: settings.Settings, hosts: tuple[str, ...]) -> list[str]:
+    """Where the app is, for each of its `hosts`, and who may come in: a line each."""
+    query = "" if chosen.token is None else f"?token={chosen.token}"
+    urls = [f"http://{host}:{chosen.port}/{query}" for host in hosts]
+    lines = [f"Klein Live is at {urls[0]} (Ctrl-C ends it)."]
+    lines += [f"From other machines it is at {url}" for url in urls[1:]]
+    return [*lines, let_in(chosen)]
+
+
+def let_in(chosen: settings.Settings) -> str:
+    """Who may come in, in one sentence or two."""
+    reach = "this machine" if access.is_this_machine(chosen.host) else "the network"
+    match access.demand(chosen):
+        case Demand.TOKEN:
+            return f"It answers to {reach}, and asks for the token in the address."
+        case Demand.LOGIN:
+            return f"It answers to {reach}, and asks for one of the logins of {chosen.logins}."
+        case Demand.NOTHING if chosen.is_public:
+            why = "--open" if chosen.open else "this is a Space; --token or --logins changes that"
+            return f"It is open to everybody who reaches it ({why}); its model and LoRAs are fixed."
+        case Demand.NOTHING:
+            return "It answers to this machine alone, to all who use it, without a token."
+
+
+def addresses(host: str) -> tuple[str, ...]:
+    """What a browser may put in place of the host that is listened on, this machine's own first."""
+    if host not in ("0.0.0.0", "::"):  # noqa: S104
+        return (f"[{host}]" if ":" in host else host,)
+    found = [
+        at.address
+        for interface in psutil.net_if_addrs().values()
+        for at in interface
+        if at.family == socket.AF_INET and not ip_address(at.address).is_loopback
+    ]
+    return ("localhost", *found)
 
 
 def cannot_listen(host: str, port: int) -> str | None:

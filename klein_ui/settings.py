@@ -3,8 +3,9 @@
 import argparse
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ RESTARTED = ENV_PREFIX + "RESTARTED_AT"
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 SIGN = ("off", "try", "require")
 LOGS = ("text", "json")
+TOKEN = ENV_PREFIX + "TOKEN"
+LEAST_TOKEN_CHARS = 16
 
 Add = Callable[..., None]
 
@@ -50,6 +53,17 @@ class Settings:
     require_safety: bool = False
     metrics: bool = False
     log: str = "text"
+    allow_hosts: tuple[str, ...] = ()
+    token: str | None = field(default=None, repr=False)
+    logins: Path | None = None
+    open: bool = False
+    is_space: bool = False
+    space_host: str = ""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether anybody may come in without a word, as was said, or as Spaces are."""
+        return self.open or (self.is_space and self.token is None and self.logins is None)
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settings:
@@ -60,29 +74,11 @@ def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settin
     """
     parser = _parser(environ)
     chosen = parser.parse_args(list(argv))
+    _refuse_contradictions(parser, chosen)
     return Settings(
-        host=chosen.host,
-        port=chosen.port,
-        model=chosen.model,
-        revision=chosen.revision,
-        device=chosen.device,
-        memory=chosen.memory,
-        trim_text=chosen.trim_text,
-        small_decoder=chosen.small_decoder,
-        keep_image_keys=chosen.keep_image_keys,
-        attention=chosen.attention,
-        data_dir=chosen.data_dir,
-        settle_ms=chosen.settle_ms,
-        grace_ms=chosen.grace_ms,
-        staleness_ms=chosen.staleness_ms,
-        cache_mb=chosen.cache_mb,
-        mcp=chosen.mcp,
-        sign=chosen.sign,
-        watermark=chosen.watermark,
-        safety=chosen.safety,
-        require_safety=chosen.require_safety,
-        metrics=chosen.metrics,
-        log=chosen.log,
+        **vars(chosen),
+        is_space=bool(environ.get("SPACE_ID")),
+        space_host=environ.get("SPACE_HOST", ""),
     )
 
 
@@ -112,6 +108,11 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         parser.add_argument(flag, action="store_true", default=is_on, help=meaning)
 
     _add_address(add, environ)
+    _add_access(add)
+    switch(
+        "--open",
+        "let everybody in who reaches the address, without a token; the model is fixed then",
+    )
     _add_model(add)
     switch(
         "--trim-text",
@@ -175,6 +176,34 @@ def _add_address(add: Add, environ: Mapping[str, str]) -> None:
         type=_number("a port", 1, 65535),
         metavar="NUMBER",
         help="port to listen on (default: %(default)s)",
+    )
+
+
+def _add_access(add: Add) -> None:
+    add(
+        "--allow-host",
+        "",
+        type=_hosts,
+        action=_Gather,
+        dest="allow_hosts",
+        metavar="NAME",
+        help="a name under which browsers ask for the app, such as that of a proxy; several with "
+        "commas, or the flag again (default: this machine's own names and addresses)",
+    )
+    add(
+        "--token",
+        None,
+        type=_token,
+        metavar="TEXT",
+        help="what must be shown to come in; better by environment, where no list of processes "
+        "shows it (default: on a network, one made at the start)",
+    )
+    add(
+        "--logins",
+        None,
+        type=_file,
+        metavar="FILE",
+        help="who may come in, in place of a token: a file with a line “name:password” for each",
     )
 
 
@@ -271,6 +300,48 @@ def _add_export(add: Add) -> None:
     )
 
 
+class _Gather(argparse.Action):
+    """Adds up what is given several times; of the environment is then nothing left."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, (before if isinstance(before, tuple) else ()) + values)
+
+
+def _refuse_contradictions(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    if chosen.open and (chosen.token is not None or chosen.logins is not None):
+        parser.error("--open lets everybody in, --token and --logins do not; give only one of them")
+    if chosen.token is not None and chosen.logins is not None:
+        parser.error("--token and --logins are two ways to come in; give only one of them")
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    names = tuple(
+        name.strip().lower().removesuffix(".") for name in text.split(",") if name.strip()
+    )
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9_][a-z0-9._-]{0,252}", name):
+            raise argparse.ArgumentTypeError(
+                f"“{name}” is no name of a host; give it as live.example.com, without a port"
+            )
+    return names
+
+
+def _token(text: str) -> str:
+    # It stands in an address, in a cookie's place and in a header.
+    if not re.fullmatch(rf"[\w.~-]{{{LEAST_TOKEN_CHARS},200}}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"a token has {LEAST_TOKEN_CHARS} to 200 letters, digits and . _ ~ -; give such a one"
+        )
+    return text
+
+
 def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
     # Not `choices`: argparse does not hold a default, so a wrong variable, against them.
     def parse(text: str) -> str:
@@ -308,3 +379,10 @@ def _folder(text: str) -> Path:
     if folder.exists() and not folder.is_dir():
         raise argparse.ArgumentTypeError(f"“{folder}” is a file; give a folder")
     return folder
+
+
+def _file(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file “{path}”; give the path of one")
+    return path

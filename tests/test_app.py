@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from app import services_for
+from app import addresses, let_in, services_for, welcome, with_token
 from klein_ui import settings
 from klein_ui.contract import InvalidLora
 
 from .kept import mounted
+from .started import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG_S = 90.0
@@ -105,3 +107,70 @@ def test_the_loras_are_those_of_the_data_folder_and_the_hub(
     assert services.loras.names() == ("ink",)
     with pytest.raises(InvalidLora, match="The hub cannot be reached for “alice/ink”; connect"):
         services.fetch_lora("alice/ink", lambda progress: None)
+
+
+def test_a_network_is_told_the_token_and_this_machine_needs_none() -> None:
+    chosen = with_token(settings.read(["--host", "0.0.0.0"], {}))
+    assert chosen.token is not None
+    lines = welcome(chosen, ("localhost", "192.168.1.7"))
+    query = f":7860/?token={chosen.token}"
+    assert lines[0] == f"Klein Live is at http://localhost{query} (Ctrl-C ends it)."
+    assert lines[1] == f"From other machines it is at http://192.168.1.7{query}"
+    own = with_token(settings.read([], {}))
+    assert own.token is None
+    assert welcome(own, addresses(own.host)) == [
+        "Klein Live is at http://127.0.0.1:7860/ (Ctrl-C ends it).",
+        "It answers to this machine alone, to all who use it, without a token.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "says"),
+    [
+        (["--host", "::"], {}, "the network, and asks for the token"),
+        (["--token", "t" * 16], {}, "this machine, and asks for the token"),
+        (["--host", "::", "--logins", __file__], {}, "asks for one of the logins"),
+        (["--open"], {}, "open to everybody who reaches it (--open)"),
+        ([], {"SPACE_ID": "a/b", "GRADIO_SERVER_NAME": "0.0.0.0"}, "this is a Space"),
+    ],
+)
+def test_the_start_says_who_may_come_in(
+    argv: list[str], environ: dict[str, str], says: str
+) -> None:
+    assert says in let_in(with_token(settings.read(argv, environ)))
+
+
+def test_addresses_are_those_a_browser_takes() -> None:
+    assert addresses("::1") == ("[::1]",)
+    assert addresses("10.1.2.3") == ("10.1.2.3",)
+    assert addresses("0.0.0.0")[0] == "localhost"
+    assert not [host for host in addresses("0.0.0.0")[1:] if host.startswith("127.")]
+
+
+def test_logins_that_name_nobody_end_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "logins"
+    path.write_text("")
+    status, line = last_line(["--model", "postcard", "--logins", str(path)])
+    assert (status, line) == (2, f"“{path}” names nobody; write a line “name:password” for each.")
+
+
+def test_a_network_server_wants_the_token_that_it_prints_and_logs_it_nowhere(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    argv = ["--host", "0.0.0.0", "--port", str(port), "--model", "postcard"]
+    with app(*argv, "--data-dir", str(tmp_path), "--log", "json") as process:
+        assert process.stdout is not None
+        token = process.stdout.readline().rpartition("token=")[2].split()[0]
+        own = f"http://127.0.0.1:{port}"
+        for query in ("/?token=wrong", "/"):
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(own + query, timeout=LONG_S)  # noqa: S310
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with opener.open(f"{own}/?seed=7&token={token}", timeout=LONG_S) as page:
+            assert page.geturl() == f"{own}/?seed=7"
+            assert "Klein Live" in page.read().decode()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=LONG_S)
+        assert process.returncode == 0
+        assert token not in errors

@@ -12,6 +12,7 @@ FLOORS = {
     "contract": 0,
     "settings": 0,
     "models": 0,
+    "access": 1,
     "validate": 1,
     "pacing": 1,
     "turns": 1,

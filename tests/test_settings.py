@@ -6,6 +6,8 @@ import pytest
 
 from klein_ui import settings
 
+TOKEN = "t" * 16
+
 
 def test_the_defaults_serve_this_machine_only() -> None:
     chosen = settings.read([], {})
@@ -22,6 +24,28 @@ def test_the_environment_says_the_same_and_a_flag_wins() -> None:
 def test_a_space_tells_where_to_listen() -> None:
     chosen = settings.read([], {"SPACE_ID": "a/b", "GRADIO_SERVER_NAME": "0.0.0.0"})
     assert chosen.host == "0.0.0.0"
+
+
+def test_names_of_hosts_add_up_and_a_flag_wins() -> None:
+    environ = {"KLEIN_ALLOW_HOST": "A.example., b"}
+    assert settings.read([], {}).allow_hosts == ()
+    assert settings.read([], environ).allow_hosts == ("a.example", "b")
+    argv = ["--allow-host", "c,d", "--allow-host", "e"]
+    assert settings.read(argv, environ).allow_hosts == ("c", "d", "e")
+
+
+def test_what_is_public_was_said_to_be_or_is_a_space() -> None:
+    space = {"SPACE_ID": "a/b", "SPACE_HOST": "a-b.hf.space"}
+    assert not settings.read(["--host", "0.0.0.0"], {}).is_public
+    assert settings.read(["--open"], {}).is_public
+    chosen = settings.read([], space)
+    assert (chosen.is_public, chosen.is_space, chosen.space_host) == (True, True, "a-b.hf.space")
+    assert not settings.read([], {**space, "KLEIN_TOKEN": TOKEN}).is_public
+    assert not settings.read(["--logins", __file__], space).is_public
+
+
+def test_settings_that_are_shown_do_not_tell_the_token() -> None:
+    assert TOKEN not in repr(settings.read(["--token", TOKEN], {}))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +93,18 @@ def test_a_folder_may_be_in_the_home() -> None:
         ([], {"KLEIN_MEMORY": "int4"}, "give one of auto, resident, fp8, offload"),
         (["--grace-ms", "300"], {}, "give a whole number from 0 to 250"),
         (["--data-dir", __file__], {}, "is a file; give a folder"),
+        (
+            ["--allow-host", "live.example.com:80"],
+            {},
+            "give it as live.example.com, without a port",
+        ),
+        ([], {"KLEIN_ALLOW_HOST": "a,http://b"}, "give it as live.example.com, without a port"),
+        (["--token", "short"], {}, "a token has 16 to 200 letters"),
+        ([], {"KLEIN_TOKEN": "with a space in it"}, "a token has 16 to 200 letters"),
+        (["--logins", "nowhere"], {}, "there is no file “nowhere”"),
+        (["--open", "--token", TOKEN], {}, "give only one of them"),
+        (["--open", "--logins", __file__], {}, "give only one of them"),
+        (["--logins", __file__], {"KLEIN_TOKEN": TOKEN}, "give only one of them"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_sentence(

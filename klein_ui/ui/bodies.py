@@ -1,9 +1,11 @@
 """What comes in the body of an HTTP request, read no further than a limit."""
 
 import json
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from klein_ui.ui.answers import Refused
 
@@ -46,3 +48,47 @@ async def fields(request: HTTPRequest) -> dict[str, object]:
     if not isinstance(given, dict):
         raise Refused(422, NO_OBJECT)
     return given
+
+
+class Bounded:
+    """An app whose bodies have an end, whatever it does with them: more is not read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        most_bytes: int,
+        refuse: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Pass on a request; `refuse()` answers it in the app's place at the byte too many."""
+        size_bytes, is_over, has_begun = 0, False, False
+
+        async def counted() -> Message:
+            nonlocal size_bytes, is_over
+            if is_over:
+                return {"type": "http.disconnect"}
+            message = await receive()
+            size_bytes += len(message.get("body", b""))
+            if size_bytes > most_bytes:
+                is_over = True
+                if not has_begun:
+                    await refuse()
+                return {"type": "http.disconnect"}
+            return message
+
+        async def answered(message: Message) -> None:
+            nonlocal has_begun
+            if not is_over:
+                has_begun = True
+                await send(message)
+
+        try:
+            await self._app(scope, counted, answered)
+        except Exception:
+            # For the app it looked as if somebody had left.
+            if not is_over:
+                raise

@@ -6,12 +6,14 @@ import gradio as gr
 
 from klein_ui.models import ModelRow
 from klein_ui.ui.services import Services
+from klein_ui.ui.socket import FIXED
 
+ANOTHER = "Another model, for everybody who uses this app now"
 HEADER = """
 <header class="klein-header">
   <h1><span class="klein-mark" aria-hidden="true"></span>Klein Live</h1>
   <select class="klein-model" aria-label="Model"
-    title="Another model, for everybody who uses this app now">{options}</select>
+    title="{title}"{disabled}>{options}</select>
   <details class="klein-help" aria-label="Help">
     <summary aria-label="Help and keyboard shortcuts">?</summary>
     <div class="klein-help-text">
@@ -54,9 +56,9 @@ def place(services: Services) -> None:
     chosen = services.row
     options = "".join(_option(row, row == chosen) for row in services.choices.rows)
     leaving = escape(services.exporter.about())
-    gr.HTML(
-        HEADER.format(options=options, leaving=leaving), apply_default_css=False, js_on_load=None
-    )
+    title, disabled = (FIXED, " disabled") if services.settings.is_public else (ANOTHER, "")
+    html = HEADER.format(options=options, leaving=leaving, title=escape(title), disabled=disabled)
+    gr.HTML(html, apply_default_css=False, js_on_load=None)
 
 
 def _option(row: ModelRow, is_chosen: bool) -> str:

@@ -24,6 +24,7 @@ NDJSON = "application/x-ndjson"
 MOST_WAITING = 8
 """Lines of progress that may wait for a slow page; more are left out."""
 
+FIXED = "The LoRAs of this server are fixed; run the app yourself to get others."
 BUSY = "Another LoRA is on its way; get this one once that is there."
 BROKEN = "The LoRA could not be fetched; put its file into the folder of LoRAs by hand."
 
@@ -49,8 +50,11 @@ async def fetch(turn: threading.Lock, services: Services, request: HTTPRequest) 
     """Get the LoRA with the hub id `?id=`. A line of JSON for each step, the last one its end.
 
     `{"sentence", "fraction"}` while it is on its way, then `{"name"}` or `{"failed": sentence}`.
-    A page that leaves does not end it: the file is for everybody.
+    A page that leaves does not end it: the file is for everybody. Raises `Refused` where strangers
+    come in, who might fill the disk.
     """
+    if services.settings.is_public:
+        raise answers.Refused(403, FIXED)
     lines = _Lines()
     if turn.acquire(blocking=False):
         hub_id = request.query_params.get("id", "").strip()

@@ -4,6 +4,7 @@ from html import escape
 
 import gradio as gr
 
+from klein_ui.ui.lora_routes import FIXED
 from klein_ui.ui.services import Services
 
 SECTION = """
@@ -18,8 +19,9 @@ SECTION = """
   <ul class="klein-lora-list"></ul>
   <p class="klein-lora-line" role="status"></p>
   <p class="klein-loras-empty" hidden>Put .safetensors files into the folder <code>{folder}</code>
-    and refresh, or get one from the hub.</p>
-  <details class="klein-lora-hub" aria-label="Hub">
+    and refresh{or_get}.</p>
+  {fixed}
+  <details class="klein-lora-hub" aria-label="Hub"{hidden}>
     <summary>Get one from the hub</summary>
     <form class="klein-lora-form">
       <input class="klein-lora-id" aria-label="Hub id" placeholder="somebody/their-lora"
@@ -38,4 +40,11 @@ SECTION = """
 def place(services: Services) -> None:
     """Put the section into the blocks being built."""
     folder = escape(str(services.loras.folder))
-    gr.HTML(SECTION.format(folder=folder), apply_default_css=False, js_on_load=None)
+    is_fixed = services.settings.is_public
+    html = SECTION.format(
+        folder="loras" if is_fixed else folder,
+        fixed=f"<p>{escape(FIXED)}</p>" if is_fixed else "",
+        hidden=" hidden" if is_fixed else "",
+        or_get="" if is_fixed else ", or get one from the hub",
+    )
+    gr.HTML(html, apply_default_css=False, js_on_load=None)

@@ -56,13 +56,18 @@ class Named:
 
 
 def _cookie(value: str, scope: Scope) -> str:
+    return f"{COOKIE}={value}; Max-Age={MAX_AGE_S}; {reach(scope)}"
+
+
+def reach(scope: Scope) -> str:
+    """Where a cookie of ours goes: to no script, and along with requests of our own pages alone."""
     # In a frame of another site, as on Spaces, a browser sends back no Lax cookie. What is
     # partitioned is another one under each outer site, so none of them borrows the app's own.
-    where = "SameSite=None; Secure; Partitioned" if _is_https(scope) else "SameSite=Lax"
-    return f"{COOKIE}={value}; Max-Age={MAX_AGE_S}; Path=/; HttpOnly; {where}"
+    where = "SameSite=None; Secure; Partitioned" if is_https(scope) else "SameSite=Lax"
+    return f"Path=/; HttpOnly; {where}"
 
 
-def _is_https(scope: Scope) -> bool:
+def is_https(scope: Scope) -> bool:
     """Whether the browser speaks TLS, to us or to a proxy: the first of `X-Forwarded-Proto` counts,
     as for Gradio's own addresses. Who forges it spoils a cookie of their own."""
     forwarded = HTTPConnection(scope).headers.get("x-forwarded-proto", "")

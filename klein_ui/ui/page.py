@@ -1,13 +1,17 @@
 """The page: its tabs, its looks, and how it is served."""
 
+import platform
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from klein_ui import decoders
+from klein_ui import access, decoders
 from klein_ui.ui import (
     api,
     between,
@@ -17,6 +21,7 @@ from klein_ui.ui import (
     client,
     clip_routes,
     diagnostics,
+    door,
     edit,
     export_routes,
     header,
@@ -96,11 +101,27 @@ def routes(services: Services) -> list[BaseRoute]:
     ]
 
 
+def both(first: door.Hung, second: door.Hung) -> door.Hung:
+    """A lifespan of two, the second within the first; the app takes one."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with first(app), second(app):
+            yield
+
+    return lifespan
+
+
 def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) -> Served:
-    """Serve `blocks`; with `block_thread` return only when the server ends."""
+    """Serve `blocks`; with `block_thread` return only when the server ends.
+
+    Raises `KleinError` for logins that cannot be read.
+    """
     settings = services.settings
+    logins = {} if settings.logins is None else access.logins(settings.logins)
     app, url, _ = blocks.launch(
-        server_name=settings.host,
+        # Gradio writes it into an address as it stands.
+        server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
         server_port=settings.port,
         prevent_thread_lock=True,
         quiet=True,
@@ -108,6 +129,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         theme=KleinTheme(),
         head=client.head(services.row),
         favicon_path=client.FAVICON,
+        auth=list(logins.items()) or None,
         app_kwargs={
             "routes": routes(services),
             "middleware": [
@@ -115,7 +137,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
                 Middleware(boundary.Guard, limits=services.limits),
             ],
             "exception_handlers": boundary.HANDLERS,
-            "lifespan": reaper.reaping(blocks),
+            "lifespan": both(reaper.reaping(blocks), door.hung(settings, platform.node(), logins)),
         },
         ssr_mode=False,
         pwa=False,

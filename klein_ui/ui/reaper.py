@@ -8,12 +8,12 @@ configuration. All of it lives on the event loop, and so does this.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
 from gradio import Blocks
 from gradio.utils import LRUCache
+from starlette.applications import Starlette
 
 SWEEP_S = 15.0
 IDLE_S = 120.0
@@ -103,11 +103,11 @@ class Reaper:
         self._idle_since.pop(name, None)
 
 
-def reaping(blocks: Blocks) -> Callable[[FastAPI], object]:
+def reaping(blocks: Blocks) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     """The lifespan to hand to `launch(app_kwargs={"lifespan": ...})`."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         reaper = Reaper(blocks)
         reaper.bound()
         task = asyncio.create_task(reaper.run())

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 SOCKET_PATH = "/gradio_api/live"
 # How long a full picture stands before it is sent again in its full colour.
 REST_S = 0.3
+FIXED = "The model of this server is fixed; run the app yourself to choose another one."
 GONE = "This picture is no longer kept; type a letter to make it again."
 # Close codes of RFC 6455, section 7.4.1.
 POLICY_VIOLATION = 1008
@@ -130,6 +131,8 @@ def hear(services: Services, name: str, text: object, keeper: Keeper) -> str | N
         message = wire.up(text)
         seq = message.seq
         if message.wanted is not None:
+            if services.settings.is_public:
+                return wire.hello(row, FIXED)
             if not services.dispatcher.switch(services.choices.named(message.wanted)):
                 return wire.hello(row)
         elif message.fields is None:

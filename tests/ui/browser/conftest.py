@@ -41,6 +41,9 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A camera that shows a moving test picture, and is allowed.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
 FAILS_ON = "thunderbolt"
 NO_HUB = "The hub cannot be reached; connect and try again."
@@ -79,9 +82,10 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
         folder_of_loras: Path | None = None,
         fetch_lora: FetchLora | None = None,
         data: Path | None = None,
+        flags: tuple[str, ...] = (),
     ) -> Site:
         folder = str(data or tmp_path_factory.mktemp("data"))
-        chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder], {})
+        chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder, *flags], {})
         asked = validate.asked({}, row)
         pictures = PictureStore(chosen.data_dir / "pictures", 2**28, 2**26)
         source = Source(
