@@ -26,7 +26,7 @@ COOKIE_AGE_S = 30 * 24 * 3600
 MAX_FORM_BYTES = 4096
 ROOM = 2**16
 """What a request's other parts may have beside a file that is as large as it may be."""
-MAX_BODY_BYTES = 2**20
+MAX_BODY_BYTES = 2 * 2**20
 TOO_MUCH = f"That is more than {MAX_BODY_BYTES // 2**20} MB; send less."
 LIMITS = {
     pictures.PICTURES_PATH: (uploads.MAX_UPLOAD_BYTES + ROOM, uploads.TOO_LARGE),
