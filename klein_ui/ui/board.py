@@ -61,6 +61,7 @@ ROOM = """
         <button type="button" class="klein-star" aria-pressed="false" aria-label="Star"
           aria-keyshortcuts="S" title="Star (S)">☆</button>
       </div>
+      <p class="klein-pin-unsaved" role="status" hidden>Not saved yet</p>
       <p class="klein-pin-prompt" tabindex="0" aria-label="Words of this pin"></p>
       <label>Note<textarea class="klein-pin-note" rows="2" maxlength="5000"></textarea></label>
       <label>Tags<input class="klein-pin-tags" placeholder="sea, blue" autocapitalize="off"></label>

@@ -229,7 +229,12 @@ function createBoard(root, store, on) {
   });
 
   store.onChange(show);
-  const refresh = () => tried(store.refresh().then(() => (isLoaded = true)).then(show));
+  /** What waits to be sent goes first; the board is loaded all the same. */
+  async function refresh() {
+    await tried(store.resend());
+    await tried(store.refresh().then(() => (isLoaded = true)).then(show));
+  }
+
   picked([]);
   refresh();
 

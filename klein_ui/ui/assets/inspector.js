@@ -35,7 +35,10 @@ function createInspector(aside, store, { save, open, say }) {
     });
     field.addEventListener("change", flush);
   }
-  window.addEventListener("pagehide", flush);
+  window.addEventListener("pagehide", () => {
+    flush();
+    store.leave();
+  });
   find("star").addEventListener("click", () => save(pin.id, { star: !pin.star }));
   find("inspector-look").addEventListener("click", () => open(pin.id));
 
@@ -45,6 +48,7 @@ function createInspector(aside, store, { save, open, say }) {
       // What is being typed stays as it is.
       if (isOther || (field !== document.activeElement && !(name in unsaved))) field.value = written[name];
     }
+    find("pin-unsaved").hidden = !pin.isUnsaved;
     find("star").setAttribute("aria-pressed", String(pin.star));
     find("star").textContent = pin.star ? "★" : "☆";
     if (!isOther) return;

@@ -40,5 +40,7 @@ function fillPinCard(item, pin) {
   const line = item.lastElementChild;
   if (line.textContent !== text) line.textContent = text;
   item.dataset.star = pin.star ? "yes" : "no";
-  item.setAttribute("aria-label", [text, pin.star && "starred", pin.role && `role ${pin.role}`].filter(Boolean).join(", "));
+  item.dataset.unsaved = pin.isUnsaved ? "yes" : "no";
+  const more = [pin.star && "starred", pin.role && `role ${pin.role}`, pin.isUnsaved && "not saved yet"];
+  item.setAttribute("aria-label", [text, ...more].filter(Boolean).join(", "));
 }

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
 from klein_ui.contract import Lora
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.pins import Bounds
 
 from .boards import PIN, board, captions, hang, hangs, kept, owner, picked, pin
+from .scripted import SOCKET
 from .tab import Site, Tab
 from .test_looks import CONTRAST, THEMES, _context
 
@@ -222,6 +223,79 @@ def test_what_is_said_of_a_pin_is_there_after_a_reload(wall: Tab, own: Site) -> 
     pin(wall, "The big one").click()
     page.keyboard.press("s")
     expect(page.get_by_role("button", name="Star")).to_have_attribute("aria-pressed", "false")
+
+
+def test_what_was_typed_while_the_app_was_away_is_not_lost(wall: Tab, own: Site) -> None:
+    page = wall.page
+    pin(wall, "moon").click()
+    note = page.get_by_label("Note", exact=True)
+    note.fill("before")
+    wall.until(lambda: own.services.moodboard.pins(owner(wall), board_id(own, wall))[1].note != "")
+    page.route("**/live/pins/*", lambda route: route.abort())
+    note.fill("typed while it was away")
+    expect(page.get_by_text("Not saved yet", exact=True)).to_be_visible()
+    pin(wall, "sun").click()
+    expect(page.get_by_text("Not saved yet", exact=True)).to_be_hidden()
+    expect(pin(wall, "moon, not saved yet")).to_be_visible()
+    pin(wall, "moon").click()
+    expect(note).to_have_value("typed while it was away")
+    page.get_by_label("Title", exact=True).fill("The big one")
+    page.get_by_label("Title", exact=True).blur()
+    page.unroute("**/live/pins/*")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(page.get_by_text("Not saved yet", exact=True)).to_be_hidden()
+    # The browser itself logs what never arrived.
+    assert all("ERR_FAILED" in error for error in wall.errors)
+    wall.errors.clear()
+    page.reload()
+    board(wall)
+    pin(wall, "The big one").click()
+    expect(note).to_have_value("typed while it was away")
+
+
+def test_what_is_not_saved_is_sent_when_the_page_is_left(wall: Tab, own: Site) -> None:
+    page = wall.page
+    pin(wall, "moon").click()
+    page.route("**/live/pins/*", lambda route: route.abort())
+    page.get_by_label("Tags", exact=True).fill("night")
+    expect(page.get_by_text("Not saved yet", exact=True)).to_be_visible()
+    page.unroute("**/live/pins/*")
+    wall.errors.clear()
+    page.reload()
+    board(wall)
+    pin(wall, "moon").click()
+    expect(page.get_by_label("Tags", exact=True)).to_have_value("night")
+
+
+def test_the_app_is_back_and_the_board_is_fresh(open_tab: Callable[..., Tab], own: Site) -> None:
+    ways: list[WebSocketRoute] = []
+
+    def meet(route: WebSocketRoute) -> None:
+        ways.append(route)
+        route.connect_to_server()
+
+    tab = open_tab(lambda page: page.route_web_socket(SOCKET, meet), at=own)
+    hang(own, tab, "sun")
+    board(tab)
+    hangs(tab, "sun")
+    pin(tab, "sun").click()
+    tab.page.route("**/live/pins/*", lambda route: route.abort())
+    tab.page.get_by_label("Note", exact=True).fill("typed while it was away")
+    expect(tab.page.get_by_text("Not saved yet", exact=True)).to_be_visible()
+    tab.page.unroute("**/live/pins/*")
+    tab.errors.clear()
+    hang(own, tab, "moon")
+    ways[0].close()
+    hangs(tab, "sun", "moon")
+    first = own.services.moodboard.pins(owner(tab), board_id(own, tab))[0]
+    assert first.note == "typed while it was away"
+
+
+def test_another_page_of_the_same_browser_is_followed(wall: Tab, own: Site) -> None:
+    hangs(wall, "sun", "moon", "sea", "rain")
+    hang(own, wall, "snow")
+    wall.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    hangs(wall, "sun", "moon", "sea", "rain", "snow")
 
 
 def board_id(site: Site, tab: Tab) -> str:
