@@ -127,3 +127,27 @@ function createPalette(part, say) {
     },
   };
 }
+
+/** On a phone the inspector is a sheet: a button opens it; that, its ×, Escape and a tap beside it close it. */
+function createDetailsSheet(root, aside, button, list) {
+  const isOpen = () => root.dataset.details === "open";
+
+  function open(to) {
+    root.dataset.details = to ? "open" : "";
+    button.setAttribute("aria-expanded", String(to));
+    if (!to && aside.contains(document.activeElement)) button.focus({ preventScroll: true });
+  }
+
+  root.addEventListener("click", (event) => {
+    if (!isOpen() || !aside.checkVisibility() || aside.contains(event.target) || button.contains(event.target)) return;
+    open(false);
+    // A tap on the wall closes, and picks nothing.
+    if (list.contains(event.target)) event.stopPropagation();
+  }, true);
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !isOpen() || !aside.checkVisibility() || event.target.closest("dialog")) return;
+    event.stopPropagation();
+    open(false);
+  }, true);
+  return { isOpen, open };
+}

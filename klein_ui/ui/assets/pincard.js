@@ -31,7 +31,7 @@ function createPinCard(pin) {
   item.setAttribute("aria-selected", "false");
   item.tabIndex = -1;
   item.style.setProperty("--ratio", pin.width / pin.height);
-  item.innerHTML = '<div class="klein-pin-picture"></div><p class="klein-pin-caption"></p>';
+  item.innerHTML = '<div class="klein-pin-picture"></div><p class="klein-pin-caption" dir="auto"></p>';
   return item;
 }
 

@@ -120,6 +120,9 @@ def test_an_edit_is_pinned_too(open_tab: Callable[..., Tab], own: Site) -> None:
 def test_an_empty_board_invites(tab: Tab) -> None:
     board(tab)
     expect(tab.page.get_by_text("Hang the first picture")).to_be_visible()
+    expect(tab.page.locator(".klein-boards")).to_contain_text("Moodboard")
+    for name in ("Export…", "Select all", "Delete board"):
+        expect(tab.page.get_by_role("button", name=name)).to_be_hidden()
     tab.page.get_by_role("button", name="Make a picture").click()
     expect(tab.page.get_by_label("Prompt", exact=True)).to_be_visible()
 
@@ -339,6 +342,32 @@ def test_several_boards(wall: Tab, own: Site) -> None:
     expect(name).to_have_value("Night")
 
 
+def test_a_board_out_of_sight_is_dropped_on(wall: Tab, own: Site) -> None:
+    moodboard, page = own.services.moodboard, wall.page
+    for number in range(14):
+        moodboard.create_board(owner(wall), f"A board called {number}")
+    page.reload()
+    board(wall)
+    hangs(wall, "sun", "moon", "sea", "rain")
+    expect(page.get_by_role("button", name="New board")).to_be_in_viewport(ratio=1)
+    last = page.get_by_role("button", name="A board called 13, 0 pins")
+    expect(last).not_to_be_in_viewport()
+    row = page.locator(".klein-board-names")
+    box = row.bounding_box()
+    assert box is not None
+    page.mouse.move(*middle(pin(wall, "sun")))
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 6, box["y"] + box["height"] / 2, steps=6)
+    expect(last).to_be_in_viewport(ratio=1)
+    expect(last).to_have_attribute("data-over", "yes")
+    page.mouse.up()
+    noticed(wall, "1 pin moved to “A board called 13”.")
+    row.hover()
+    page.mouse.wheel(0, -9000)
+    expect(page.get_by_label("Name of this board")).to_be_in_viewport()
+    expect(last).not_to_be_in_viewport()
+
+
 def test_a_deleted_board_comes_back_with_its_pins(wall: Tab) -> None:
     wall.page.get_by_role("button", name="Delete board").click()
     noticed(wall, "“Moodboard” deleted with its pins.")
@@ -448,9 +477,18 @@ def test_a_phone_arranges_after_a_long_press(wall: Tab, own: Site) -> None:
     assert picked(wall) == ["sun", "moon"]
     pin(wall, "sun").tap()
     assert picked(wall) == ["moon"]
-    page.get_by_role("button", name="Details").tap()
-    expect(page.get_by_label("Note", exact=True)).to_be_visible()
-    page.get_by_role("button", name="Details").tap()
+    note = page.get_by_label("Note", exact=True)
+    for close in ("Close the details", "Escape", "the wall"):
+        page.get_by_role("button", name="Details", exact=True).tap()
+        expect(note).to_be_visible()
+        if close == "Escape":
+            page.keyboard.press(close)
+        elif close == "the wall":
+            pin(wall, "sun").tap()
+        else:
+            page.get_by_role("button", name=close).tap()
+        expect(note).to_be_hidden()
+        assert picked(wall) == ["moon"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     from_x, from_y = middle(pin(wall, "moon"))
     to_x, to_y = middle(pin(wall, "sun"))
