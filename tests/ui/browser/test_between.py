@@ -170,6 +170,16 @@ def test_a_board_leaves_and_comes_back(three: Tab, tmp_path: Path) -> None:
     expect(three.page.locator(".klein-boards [data-board]").nth(1)).to_be_visible()
 
 
+def test_escape_closes_the_menu_and_what_is_picked_stays(three: Tab) -> None:
+    choose(three, "one sun", "two moons")
+    action(three, "Export…").click()
+    menu = three.page.get_by_role("menu", name="Export")
+    expect(menu).to_be_visible()
+    three.page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(action(three, "Blend")).to_be_visible()
+
+
 def test_an_arrow_key_exports_nothing_and_enter_does(three: Tab) -> None:
     asked: list[str] = []
     three.page.on("request", lambda request: asked.append(request.url))
