@@ -32,6 +32,7 @@ SCRIPTS = (
     "actions",
     "keys",
     "tabs",
+    "pinedits",
     "boardstore",
     "pinning",
     "desk",

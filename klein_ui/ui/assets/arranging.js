@@ -3,12 +3,13 @@
 const DRAG_FROM_PX = 6;
 const LONG_PRESS_MS = 400;
 const SCROLL_EDGE_PX = 72;
+const NAMES_EDGE_PX = 44;
 
 /**
- * `boards` holds elements with `data-board` to drop on. `picking` are the picked pins; `move(ids, before)` and
+ * `names` is a row, maybe longer than the page, of elements with `data-board` to drop on. `picking` are the picked pins; `move(ids, before)` and
  * `moveTo(ids, board)` are the drops, `before` empty for the end.
  */
-function createArranging(list, boards, wall, picking, { move, moveTo }) {
+function createArranging(list, names, wall, picking, { move, moveTo }) {
   let press = null;
   let drag = null;
 
@@ -72,7 +73,7 @@ function createArranging(list, boards, wall, picking, { move, moveTo }) {
     Object.assign(drag, { x, y });
     drag.ghost.style.translate = `${x + 10}px ${y + 10}px`;
     const over = document.elementFromPoint(x, y)?.closest("[data-board]") ?? null;
-    const board = over && boards.contains(over) && over.dataset.current !== "yes" ? over : null;
+    const board = over && names.contains(over) && over.dataset.current !== "yes" ? over : null;
     if (drag.board !== board) {
       drag.board?.removeAttribute("data-over");
       board?.setAttribute("data-over", "yes");
@@ -86,12 +87,30 @@ function createArranging(list, boards, wall, picking, { move, moveTo }) {
 
   function scroll() {
     if (!drag) return;
-    const by = drag.y < SCROLL_EDGE_PX ? drag.y - SCROLL_EDGE_PX : Math.max(0, drag.y - (window.innerHeight - SCROLL_EDGE_PX));
+    const along = alongNames();
+    if (along) {
+      names.scrollLeft += along / 2;
+      follow(drag.x, drag.y);
+    }
+    // Over the names the page stays, so that one can be aimed at.
+    const by = isOverNames() ? 0 : drag.y < SCROLL_EDGE_PX ? drag.y - SCROLL_EDGE_PX : Math.max(0, drag.y - (window.innerHeight - SCROLL_EDGE_PX));
     if (by) {
       window.scrollBy(0, by / 4);
       follow(drag.x, drag.y);
     }
     drag.scrolling = requestAnimationFrame(scroll);
+  }
+
+  function isOverNames() {
+    const { top, bottom } = names.getBoundingClientRect();
+    return drag.y >= top && drag.y <= bottom;
+  }
+
+  /** How far the pointer stands in an end of the row of names, in pixels; less than 0 at its beginning. */
+  function alongNames() {
+    if (!isOverNames()) return 0;
+    const { left, right } = names.getBoundingClientRect();
+    return Math.min(0, drag.x - left - NAMES_EDGE_PX) + Math.max(0, drag.x - right + NAMES_EDGE_PX);
   }
 
   function drop() {

@@ -34,10 +34,11 @@ function createBoard(root, store, on) {
     rename: (id, title) => tried(store.rename(id, title)),
     create: () => tried(store.create("New board").then(() => names.edit())),
   });
+  const sheet = createDetailsSheet(root, find(".klein-inspector"), find(".klein-board-bar [data-do='details']"), list);
   const undos = [];
   let isLoaded = false;
 
-  createArranging(list, find(".klein-boards"), wall, picking, { move: place, moveTo });
+  createArranging(list, find(".klein-board-names"), wall, picking, { move: place, moveTo });
 
   /** What fails is said; the store shows again what there is. */
   async function tried(work) {
@@ -62,23 +63,24 @@ function createBoard(root, store, on) {
     find(".klein-board-empty").hidden = !isEmpty;
     root.dataset.board = isEmpty ? "empty" : "some";
     find("[data-do='delete-board']").hidden = !board;
+    find(".klein-board-export").hidden = !board || !on.export;
   }
 
   function count() {
     const [all, visible, chosen] = [store.pins().length, wall.visible().length, picking.ids().length];
     const some = visible === all ? `${all} ${all === 1 ? "pin" : "pins"}` : `${visible} of ${all}`;
     find(".klein-board-count").textContent = chosen > 1 ? `${chosen} picked` : all ? some : "";
+    find("[data-do='all']").hidden = visible === 0;
     find(".klein-board-none").hidden = !(all && visible === 0);
   }
 
   function picked(ids) {
     const is = { edit: ids.length > 0, live: ids.length === 1, compare: ids.length === 2, blend: ids.length === 2 };
-    const has = { compare: on.compare, blend: on.blend, export: on.export };
+    const has = { compare: on.compare, blend: on.blend };
     for (const part of bar.querySelectorAll(".klein-board-actions [data-do]")) {
       const name = part.dataset.do;
       const isThere = name in has ? Boolean(has[name]) : true;
-      const fits = name === "export" ? true : (is[name] ?? ids.length > 0);
-      part.hidden = !isThere || !fits;
+      part.hidden = !isThere || !(is[name] ?? ids.length > 0);
     }
     root.dataset.picked = ids.length === 0 ? "none" : ids.length === 1 ? "one" : "many";
     inspector.show(pins());
@@ -87,6 +89,7 @@ function createBoard(root, store, on) {
 
   /** `before` is a pin that the search leaves; at its end the place is after the last one seen. */
   async function place(ids, before) {
+    if (!store.board()) return;
     const order = store.pins().map(({ id }) => id).filter((id) => !ids.includes(id));
     const last = wall.visible().filter((id) => !ids.includes(id)).at(-1);
     const next = before || (wall.isSearched() ? (order[order.indexOf(last) + 1] ?? "") : "");
@@ -108,6 +111,7 @@ function createBoard(root, store, on) {
   }
 
   async function moveTo(ids, to) {
+    if (!store.board()) return;
     const back = orderNow(ids);
     const title = store.boards().find(({ id }) => id === to)?.title;
     if (!(await undoable(store.place(ids, to), back))) return;
@@ -138,6 +142,7 @@ function createBoard(root, store, on) {
   }
 
   async function removeBoard() {
+    if (!store.board()) return;
     const { id, title } = store.board();
     if (!(await undoable(store.removeBoard(id), () => store.restoreBoard(id)))) return;
     notice.offer(`“${title}” deleted with its pins.`);
@@ -186,22 +191,20 @@ function createBoard(root, store, on) {
     blend: () => on.blend(...pins()),
     delete: remove,
     none: () => picking.none(),
-    details: (button) => {
-      const isOpen = root.dataset.details !== "open";
-      root.dataset.details = isOpen ? "open" : "";
-      button.setAttribute("aria-expanded", String(isOpen));
-    },
+    all: () => picking.all(),
+    details: () => sheet.open(!sheet.isOpen()),
     "delete-board": removeBoard,
     "go-live": () => on.goLive(),
   };
   root.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-do]");
-    if (button) does[button.dataset.do](button);
+    if (button && !button.closest(".klein-menu")) does[button.dataset.do]();
   });
-  find("[data-do='export']").addEventListener("change", ({ target }) => {
-    on.export(store.board().id, pins(), target.value);
-    target.value = "";
-  });
+  const kinds = ["zip", "sheet.png", "sheet.pdf", "png", "webp", "jpeg"];
+  const leaves = (as) => () => store.board() && on.export(store.board().id, pins(), as);
+  const [exports, menu] = find(".klein-board-export").children;
+  createMenu(exports, menu, Object.fromEntries(kinds.map((as) => [as, leaves(as)])));
+  fadeEdges(find(".klein-board-acts"));
   find(".klein-board-search").addEventListener("input", ({ target }) => {
     wall.search(target.value);
     picking.refresh();
@@ -229,7 +232,12 @@ function createBoard(root, store, on) {
   });
 
   store.onChange(show);
-  const refresh = () => tried(store.refresh().then(() => (isLoaded = true)).then(show));
+  /** What waits to be sent goes first; the board is loaded all the same. */
+  async function refresh() {
+    await tried(store.resend());
+    await tried(store.refresh().then(() => (isLoaded = true)).then(show));
+  }
+
   picked([]);
   refresh();
 

@@ -2,7 +2,18 @@
 
 /** `choose(id)`, `rename(id, title)`, `create()`. */
 function createBoardNames(nav, { choose, rename, create }) {
+  const row = nav.querySelector(".klein-board-names");
   let drawn = "";
+  let inFront = "";
+
+  nav.querySelector(".klein-board-new").addEventListener("click", create);
+  fadeEdges(row);
+  row.addEventListener("wheel", (event) => {
+    const isSideways = Math.abs(event.deltaX) > Math.abs(event.deltaY);
+    if (isSideways || event.ctrlKey || row.scrollWidth <= row.clientWidth) return;
+    event.preventDefault();
+    row.scrollLeft += event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 16 : event.deltaY;
+  }, { passive: false });
 
   function field(board) {
     const input = document.createElement("input");
@@ -34,13 +45,7 @@ function createBoardNames(nav, { choose, rename, create }) {
     return button;
   }
 
-  function more() {
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", className: "klein-board-new", textContent: "+", title: "New board" });
-    button.setAttribute("aria-label", "New board");
-    button.addEventListener("click", create);
-    return button;
-  }
+  const none = () => Object.assign(document.createElement("span"), { className: "klein-board-title", textContent: "Moodboard" });
 
   return {
     show(boards, current) {
@@ -50,12 +55,29 @@ function createBoardNames(nav, { choose, rename, create }) {
       const isTyped = typed.matches(".klein-board-title") && typed.dataset.board === current?.id;
       if (state === drawn || isTyped) return;
       drawn = state;
-      nav.replaceChildren(...boards.map((board) => (board.id === current?.id ? field(board) : name(board))), more());
+      const left = row.scrollLeft;
+      const parts = boards.map((board) => (board.id === current?.id ? field(board) : name(board)));
+      row.replaceChildren(...(parts.length ? parts : [none()]));
+      row.scrollLeft = left;
+      if (current?.id !== inFront) row.querySelector("[data-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+      inFront = current?.id;
     },
     edit() {
-      const input = nav.querySelector(".klein-board-title");
+      const input = row.querySelector("input");
       input?.focus();
       input?.select();
     },
   };
+}
+
+/** Tells the style sheet on which sides of a row that scrolls sideways there is more. */
+function fadeEdges(row) {
+  function tell() {
+    const left = row.scrollWidth - row.clientWidth - row.scrollLeft;
+    row.toggleAttribute("data-before", row.scrollLeft > 1);
+    row.toggleAttribute("data-after", left > 1);
+  }
+  row.addEventListener("scroll", tell, { passive: true });
+  new ResizeObserver(tell).observe(row);
+  new MutationObserver(tell).observe(row, { childList: true, subtree: true, attributes: true, attributeFilter: ["hidden"] });
 }

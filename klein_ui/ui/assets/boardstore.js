@@ -16,6 +16,8 @@ function createBoardStore(where) {
   let line = Promise.resolve();
   let latest = null;
   let changes = 0;
+  const patch = (id, fields) => answered(`${where.pins}/${id}`, "PATCH", fields, true);
+  const edits = createPinEdits((id, fields) => change(() => patch(id, fields)));
 
   const tell = () => listeners.forEach((listen) => listen());
   const board = () => boards.find(({ id }) => id === chosen) ?? null;
@@ -48,7 +50,7 @@ function createBoardStore(where) {
     if (seen !== changes) return refresh();
     boards = answer.boards;
     choose(wanted);
-    pins = found;
+    pins = found.map(edits.over);
     tell();
   }
 
@@ -71,8 +73,22 @@ function createBoardStore(where) {
   }
 
   function put(pin) {
-    pins = pins.map((one) => (one.id === pin.id ? { ...one, ...pin } : one));
+    pins = pins.map((one) => (one.id === pin.id ? edits.over({ ...one, ...pin }) : one));
     tell();
+  }
+
+  async function sent(id) {
+    try {
+      const pin = await edits.flush(id);
+      if (pin) put(pin);
+    } catch (error) {
+      put({ id });
+      throw error;
+    }
+  }
+
+  async function resend() {
+    for (const id of edits.failed()) await sent(id);
   }
 
   /** On the board that is chosen; where that is gone meanwhile, on the first. */
@@ -139,10 +155,17 @@ function createBoardStore(where) {
       choose(id);
       await refresh();
     },
+    /** What could not be sent is kept and sent again: here with the next words, and by `resend`. */
     async edit(id, fields) {
-      put({ id, ...fields });
-      const pin = await change(() => answered(`${where.pins}/${id}`, "PATCH", fields, true));
-      put(pin);
+      edits.write(id, fields);
+      put({ id });
+      await sent(id);
+      await resend();
+    },
+    resend,
+    /** The page is left: what no answer was seen for goes out at once, whatever stands in line. */
+    leave() {
+      for (const [id, fields] of edits.unanswered()) patch(id, fields).catch(() => {});
     },
     /** Before the pin `before`, or with an empty one at the end. */
     async place(ids, to, before = "") {

@@ -35,7 +35,10 @@ function createInspector(aside, store, { save, open, say }) {
     });
     field.addEventListener("change", flush);
   }
-  window.addEventListener("pagehide", flush);
+  window.addEventListener("pagehide", () => {
+    flush();
+    store.leave();
+  });
   find("star").addEventListener("click", () => save(pin.id, { star: !pin.star }));
   find("inspector-look").addEventListener("click", () => open(pin.id));
 
@@ -45,6 +48,7 @@ function createInspector(aside, store, { save, open, say }) {
       // What is being typed stays as it is.
       if (isOther || (field !== document.activeElement && !(name in unsaved))) field.value = written[name];
     }
+    find("pin-unsaved").hidden = !pin.isUnsaved;
     find("star").setAttribute("aria-pressed", String(pin.star));
     find("star").textContent = pin.star ? "★" : "☆";
     if (!isOther) return;
@@ -122,4 +126,28 @@ function createPalette(part, say) {
       if (mine === turns) part.replaceChildren(...colours.map(swatch));
     },
   };
+}
+
+/** On a phone the inspector is a sheet: a button opens it; that, its ×, Escape and a tap beside it close it. */
+function createDetailsSheet(root, aside, button, list) {
+  const isOpen = () => root.dataset.details === "open";
+
+  function open(to) {
+    root.dataset.details = to ? "open" : "";
+    button.setAttribute("aria-expanded", String(to));
+    if (!to && aside.contains(document.activeElement)) button.focus({ preventScroll: true });
+  }
+
+  root.addEventListener("click", (event) => {
+    if (!isOpen() || !aside.checkVisibility() || aside.contains(event.target) || button.contains(event.target)) return;
+    open(false);
+    // A tap on the wall closes, and picks nothing.
+    if (list.contains(event.target)) event.stopPropagation();
+  }, true);
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !isOpen() || !aside.checkVisibility() || event.target.closest("dialog")) return;
+    event.stopPropagation();
+    open(false);
+  }, true);
+  return { isOpen, open };
 }

@@ -17,7 +17,6 @@ const TIPS = {
   pin: "Keep the picture on the Moodboard (Ctrl or ⌘ with S)",
   copy: "Copy the picture (Ctrl or ⌘ with C while no text is selected)",
   download: "Download the picture as PNG with its prompt and settings inside",
-  pin: "Keep the picture on the board (Ctrl or ⌘ with S)",
   more: "Other formats, a link, and opening what was saved",
   clear: "Empty the prompt; undo brings it back",
   keep: "On: the composition stays while you type. Off: after a pause, the next letter starts from a new seed.",

@@ -12,7 +12,7 @@ function start() {
   const config = { ...CONFIG };
   const models = createModels(document.querySelector(".klein-model"), config, {
     choose: (name) => link.say({ type: "model", seq: nextSeq(), name }),
-    refused: (sentence) => front()?.speaker.refused([sentence]),
+    refused: (sentence) => say([sentence], true),
     other: () => every().forEach((desk) => desk.refit()),
   });
 
@@ -52,6 +52,7 @@ function start() {
   function greeted(hello) {
     const isStale = !models.follow(hello);
     tell(isStale, "stale", "The app was restarted with another model; reload the page.");
+    board?.refresh();
     if (isStale || !hello.sentence) return;
     // Where pictures come as events, nobody hears what was asked before.
     front()?.resume();
@@ -180,9 +181,9 @@ function start() {
   }
 
   function say(sentences, isTrouble) {
-    if (inFront() === board) board.say(sentences.join(" "));
-    else if (isTrouble) front().speaker.refused(sentences);
-    else front().speaker.notice(sentences.join(" "));
+    if (board && inFront() === board) board.say(sentences.join(" "));
+    else if (isTrouble) front()?.speaker.refused(sentences);
+    else front()?.speaker.notice(sentences.join(" "));
   }
 
   /** A request from a file or a link, and what of it is different here. */
@@ -203,6 +204,7 @@ function start() {
     if (board?.root.checkVisibility()) board.refresh();
     else front()?.resume();
   });
+  onReturn(() => board?.root.checkVisibility() && board.refresh());
   onShortcuts(inFront);
   closeHelp();
   createDiagnostics(document.querySelector(".klein-diagnostics"), where.diagnostics);

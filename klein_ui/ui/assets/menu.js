@@ -38,8 +38,7 @@ function createMenu(button, menu, does) {
     part.addEventListener("keydown", (event) => {
       const ways = { ArrowDown: () => step(1), ArrowUp: () => step(-1), Home: () => items[0].focus(), End: () => items.at(-1).focus() };
       if (event.key === "Tab") return open(false);
-      if (event.key === "Escape" && !menu.hidden) leave();
-      else if (ways[event.key] && !(menu.hidden && part === button && event.key !== "ArrowDown")) {
+      if (ways[event.key] && !(menu.hidden && part === button && event.key !== "ArrowDown")) {
         open(true);
         ways[event.key]();
       } else return;
@@ -47,6 +46,14 @@ function createMenu(button, menu, does) {
       event.stopPropagation();
     });
   }
+  // Wherever the focus is: a menu opened by a press left it where it was.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || menu.hidden) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (menu.contains(document.activeElement)) leave();
+    else open(false);
+  }, true);
   document.addEventListener("pointerdown", ({ target }) => {
     if (!menu.hidden && !menu.contains(target) && !button.contains(target)) open(false);
   });

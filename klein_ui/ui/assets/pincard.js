@@ -31,7 +31,7 @@ function createPinCard(pin) {
   item.setAttribute("aria-selected", "false");
   item.tabIndex = -1;
   item.style.setProperty("--ratio", pin.width / pin.height);
-  item.innerHTML = '<div class="klein-pin-picture"></div><p class="klein-pin-caption"></p>';
+  item.innerHTML = '<div class="klein-pin-picture"></div><p class="klein-pin-caption" dir="auto"></p>';
   return item;
 }
 
@@ -40,5 +40,7 @@ function fillPinCard(item, pin) {
   const line = item.lastElementChild;
   if (line.textContent !== text) line.textContent = text;
   item.dataset.star = pin.star ? "yes" : "no";
-  item.setAttribute("aria-label", [text, pin.star && "starred", pin.role && `role ${pin.role}`].filter(Boolean).join(", "));
+  item.dataset.unsaved = pin.isUnsaved ? "yes" : "no";
+  const more = [pin.star && "starred", pin.role && `role ${pin.role}`, pin.isUnsaved && "not saved yet"];
+  item.setAttribute("aria-label", [text, ...more].filter(Boolean).join(", "));
 }

@@ -16,3 +16,9 @@ function onTabs(onChange) {
 function openTab(name) {
   [...document.querySelectorAll(TABS)].find((tab) => tab.textContent.trim() === name)?.click();
 }
+
+/** Call `returned()` when somebody comes back to the page from elsewhere. */
+function onReturn(returned) {
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && returned());
+  window.addEventListener("focus", returned);
+}

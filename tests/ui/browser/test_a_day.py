@@ -76,9 +76,10 @@ def test_a_day(serve: Callable[..., Site], open_tab: Callable[..., Tab], tmp_pat
 
     # It leaves as a ZIP and as a contact sheet.
     tab.page.keyboard.press("Escape")
-    for kind, name in (("zip", "board.zip"), ("sheet.png", "sheet.png")):
+    for kind, name in (("ZIP opens", "board.zip"), ("Contact sheet, PNG", "sheet.png")):
         with tab.page.expect_download(timeout=LONG_MS) as started:
-            bar.get_by_role("combobox").select_option(kind)
+            bar.get_by_role("button", name="Export…").click()
+            bar.get_by_role("menuitem", name=kind).click()
         started.value.save_as(tmp_path / name)
 
     # The page is loaded again, and the server started again: all is there.

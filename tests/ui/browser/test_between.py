@@ -145,16 +145,21 @@ def test_what_cannot_be_blended_says_why(
         expect(blended(tab).locator(".klein-pair-line")).to_contain_text("at the size of A")
 
 
+def export(tab: Tab, kind: str) -> None:
+    action(tab, "Export…").click()
+    tab.page.locator(".klein-board-export").get_by_role("menuitem", name=kind).click()
+
+
 def test_a_board_leaves_and_comes_back(three: Tab, tmp_path: Path) -> None:
-    export = three.page.get_by_label("Export the selected pins, or the whole board")
     with three.page.expect_download() as started:
-        export.select_option("zip")
+        export(three, "ZIP opens")
     archive = tmp_path / "board.zip"
     started.value.save_as(archive)
     expect(said(three)).to_contain_text("Saved.")
-    with three.page.expect_download() as started:
-        export.select_option("sheet.png")
-    assert started.value.suggested_filename.endswith(".png")
+    for kind, end in (("Contact sheet, PNG", ".png"), ("WebP", ".zip"), ("JPEG", ".zip")):
+        with three.page.expect_download() as started:
+            export(three, kind)
+        assert started.value.suggested_filename.endswith(end)
     with three.page.expect_file_chooser() as chooser:
         three.page.get_by_role("tab", name="Live").click()
         three.page.get_by_role("button", name="More ways to save").locator("visible=true").click()
@@ -162,9 +167,47 @@ def test_a_board_leaves_and_comes_back(three: Tab, tmp_path: Path) -> None:
     chooser.value.set_files(archive)
     expect(three.page.locator(".klein-boards")).to_contain_text("Moodboard")
     hangs(three, "one sun", "two moons", "three stars")
-    expect(
-        three.page.locator(".klein-boards [data-board], .klein-boards button").nth(1)
-    ).to_be_visible()
+    expect(three.page.locator(".klein-boards [data-board]").nth(1)).to_be_visible()
+
+
+def test_escape_closes_the_menu_and_what_is_picked_stays(three: Tab) -> None:
+    choose(three, "one sun", "two moons")
+    action(three, "Export…").click()
+    menu = three.page.get_by_role("menu", name="Export")
+    expect(menu).to_be_visible()
+    three.page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(action(three, "Blend")).to_be_visible()
+
+
+def test_an_arrow_key_exports_nothing_and_enter_does(three: Tab) -> None:
+    asked: list[str] = []
+    three.page.on("request", lambda request: asked.append(request.url))
+    action(three, "Export…").focus()
+    three.page.keyboard.press("ArrowDown")
+    items = three.page.locator(".klein-board-export").get_by_role("menuitem")
+    expect(items.first).to_be_focused()
+    three.page.keyboard.press("ArrowDown")
+    expect(items.nth(1)).to_be_focused()
+    three.page.keyboard.press("Escape")
+    expect(action(three, "Export…")).to_be_focused()
+    assert not any(url.endswith("/export") for url in asked)
+    three.page.keyboard.press("ArrowDown")
+    with three.page.expect_download() as started:
+        three.page.keyboard.press("Enter")
+    assert started.value.suggested_filename.endswith(".zip")
+
+
+@pytest.mark.parametrize("context", [PHONE], indirect=True)
+def test_a_whole_board_leaves_a_phone(three: Tab) -> None:
+    action(three, "Export…").tap()
+    with three.page.expect_download() as started:
+        three.page.get_by_role("menuitem", name="ZIP opens").tap()
+    assert started.value.suggested_filename.endswith(".zip")
+    action(three, "Select all").tap()
+    expect(three.page.locator(".klein-board-count")).to_have_text("3 picked")
+    action(three, "Select nothing").tap()
+    expect(three.page.locator(".klein-board-count")).to_have_text("3 pins")
 
 
 @pytest.mark.parametrize("context", [PHONE], indirect=True)

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
 from klein_ui.contract import Lora
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.pins import Bounds
 
 from .boards import PIN, board, captions, hang, hangs, kept, owner, picked, pin
+from .scripted import SOCKET
 from .tab import Site, Tab
 from .test_looks import CONTRAST, THEMES, _context
 
@@ -119,6 +120,9 @@ def test_an_edit_is_pinned_too(open_tab: Callable[..., Tab], own: Site) -> None:
 def test_an_empty_board_invites(tab: Tab) -> None:
     board(tab)
     expect(tab.page.get_by_text("Hang the first picture")).to_be_visible()
+    expect(tab.page.locator(".klein-boards")).to_contain_text("Moodboard")
+    for name in ("Export…", "Select all", "Delete board"):
+        expect(tab.page.get_by_role("button", name=name)).to_be_hidden()
     tab.page.get_by_role("button", name="Make a picture").click()
     expect(tab.page.get_by_label("Prompt", exact=True)).to_be_visible()
 
@@ -224,6 +228,79 @@ def test_what_is_said_of_a_pin_is_there_after_a_reload(wall: Tab, own: Site) -> 
     expect(page.get_by_role("button", name="Star")).to_have_attribute("aria-pressed", "false")
 
 
+def test_what_was_typed_while_the_app_was_away_is_not_lost(wall: Tab, own: Site) -> None:
+    page = wall.page
+    pin(wall, "moon").click()
+    note = page.get_by_label("Note", exact=True)
+    note.fill("before")
+    wall.until(lambda: own.services.moodboard.pins(owner(wall), board_id(own, wall))[1].note != "")
+    page.route("**/live/pins/*", lambda route: route.abort())
+    note.fill("typed while it was away")
+    expect(page.get_by_text("Not saved yet", exact=True)).to_be_visible()
+    pin(wall, "sun").click()
+    expect(page.get_by_text("Not saved yet", exact=True)).to_be_hidden()
+    expect(pin(wall, "moon, not saved yet")).to_be_visible()
+    pin(wall, "moon").click()
+    expect(note).to_have_value("typed while it was away")
+    page.get_by_label("Title", exact=True).fill("The big one")
+    page.get_by_label("Title", exact=True).blur()
+    page.unroute("**/live/pins/*")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(page.get_by_text("Not saved yet", exact=True)).to_be_hidden()
+    # The browser itself logs what never arrived.
+    assert all("ERR_FAILED" in error for error in wall.errors)
+    wall.errors.clear()
+    page.reload()
+    board(wall)
+    pin(wall, "The big one").click()
+    expect(note).to_have_value("typed while it was away")
+
+
+def test_what_is_not_saved_is_sent_when_the_page_is_left(wall: Tab, own: Site) -> None:
+    page = wall.page
+    pin(wall, "moon").click()
+    page.route("**/live/pins/*", lambda route: route.abort())
+    page.get_by_label("Tags", exact=True).fill("night")
+    expect(page.get_by_text("Not saved yet", exact=True)).to_be_visible()
+    page.unroute("**/live/pins/*")
+    wall.errors.clear()
+    page.reload()
+    board(wall)
+    pin(wall, "moon").click()
+    expect(page.get_by_label("Tags", exact=True)).to_have_value("night")
+
+
+def test_the_app_is_back_and_the_board_is_fresh(open_tab: Callable[..., Tab], own: Site) -> None:
+    ways: list[WebSocketRoute] = []
+
+    def meet(route: WebSocketRoute) -> None:
+        ways.append(route)
+        route.connect_to_server()
+
+    tab = open_tab(lambda page: page.route_web_socket(SOCKET, meet), at=own)
+    hang(own, tab, "sun")
+    board(tab)
+    hangs(tab, "sun")
+    pin(tab, "sun").click()
+    tab.page.route("**/live/pins/*", lambda route: route.abort())
+    tab.page.get_by_label("Note", exact=True).fill("typed while it was away")
+    expect(tab.page.get_by_text("Not saved yet", exact=True)).to_be_visible()
+    tab.page.unroute("**/live/pins/*")
+    tab.errors.clear()
+    hang(own, tab, "moon")
+    ways[0].close()
+    hangs(tab, "sun", "moon")
+    first = own.services.moodboard.pins(owner(tab), board_id(own, tab))[0]
+    assert first.note == "typed while it was away"
+
+
+def test_another_page_of_the_same_browser_is_followed(wall: Tab, own: Site) -> None:
+    hangs(wall, "sun", "moon", "sea", "rain")
+    hang(own, wall, "snow")
+    wall.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    hangs(wall, "sun", "moon", "sea", "rain", "snow")
+
+
 def board_id(site: Site, tab: Tab) -> str:
     return site.services.moodboard.boards(owner(tab))[0].id
 
@@ -263,6 +340,32 @@ def test_several_boards(wall: Tab, own: Site) -> None:
     page.reload()
     board(wall)
     expect(name).to_have_value("Night")
+
+
+def test_a_board_out_of_sight_is_dropped_on(wall: Tab, own: Site) -> None:
+    moodboard, page = own.services.moodboard, wall.page
+    for number in range(14):
+        moodboard.create_board(owner(wall), f"A board called {number}")
+    page.reload()
+    board(wall)
+    hangs(wall, "sun", "moon", "sea", "rain")
+    expect(page.get_by_role("button", name="New board")).to_be_in_viewport(ratio=1)
+    last = page.get_by_role("button", name="A board called 13, 0 pins")
+    expect(last).not_to_be_in_viewport()
+    row = page.locator(".klein-board-names")
+    box = row.bounding_box()
+    assert box is not None
+    page.mouse.move(*middle(pin(wall, "sun")))
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 6, box["y"] + box["height"] / 2, steps=6)
+    expect(last).to_be_in_viewport(ratio=1)
+    expect(last).to_have_attribute("data-over", "yes")
+    page.mouse.up()
+    noticed(wall, "1 pin moved to “A board called 13”.")
+    row.hover()
+    page.mouse.wheel(0, -9000)
+    expect(page.get_by_label("Name of this board")).to_be_in_viewport()
+    expect(last).not_to_be_in_viewport()
 
 
 def test_a_deleted_board_comes_back_with_its_pins(wall: Tab) -> None:
@@ -374,9 +477,18 @@ def test_a_phone_arranges_after_a_long_press(wall: Tab, own: Site) -> None:
     assert picked(wall) == ["sun", "moon"]
     pin(wall, "sun").tap()
     assert picked(wall) == ["moon"]
-    page.get_by_role("button", name="Details").tap()
-    expect(page.get_by_label("Note", exact=True)).to_be_visible()
-    page.get_by_role("button", name="Details").tap()
+    note = page.get_by_label("Note", exact=True)
+    for close in ("Close the details", "Escape", "the wall"):
+        page.get_by_role("button", name="Details", exact=True).tap()
+        expect(note).to_be_visible()
+        if close == "Escape":
+            page.keyboard.press(close)
+        elif close == "the wall":
+            pin(wall, "sun").tap()
+        else:
+            page.get_by_role("button", name=close).tap()
+        expect(note).to_be_hidden()
+        assert picked(wall) == ["moon"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     from_x, from_y = middle(pin(wall, "moon"))
     to_x, to_y = middle(pin(wall, "sun"))
