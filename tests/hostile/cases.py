@@ -244,8 +244,8 @@ PROTOCOL: dict[str, Case] = {
         "queue/join", b'{"data": [], "fn_index": "x", "session_hash": "a"}', "field fn_index"
     ),
     "call past the queue": call("run/generate", b'{"data": ["sun", 0, 128, 128, 1]}'),
-    "upload to Gradio": call("upload", b"x", "closed here"),
-    "fetch by proxy": Http("/gradio_api/proxy=http://127.0.0.1:1/", b"", "closed here", "GET"),
+    "upload to Gradio": call("upload", b"x", "This way is shut"),
+    "fetch by proxy": Http("/gradio_api/proxy=http://127.0.0.1:1/", b"", "This way is shut", "GET"),
     "messages of nobody": Http(
         "/gradio_api/queue/data?session_hash=nobody", b"", "no such call", "GET"
     ),

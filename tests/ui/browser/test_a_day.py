@@ -40,7 +40,7 @@ def test_a_day(serve: Callable[..., Site], open_tab: Callable[..., Tab], tmp_pat
     tab.type(", at noon", 15)
     tab.settle(LONG_MS)
     moments = tab.page.locator(".klein-moment").count()
-    assert moments >= 5
+    assert moments >= 3
 
     # Five pins, arranged, told of, compared, blended.
     pin_this(tab)
