@@ -71,7 +71,7 @@ ROOM = """
     <p class="klein-board-none" hidden>No pin has these words.</p>
   </div>
   <aside class="klein-inspector" aria-label="Pin">
-    <div class="klein-sheet-grip"><i aria-hidden="true"></i>
+    <div class="klein-sheet-grip"><span aria-hidden="true"></span>
       <button type="button" data-do="details" aria-label="Close the details">×</button></div>
     <p class="klein-inspector-hint"></p>
     <div class="klein-inspector-pin" hidden>
