@@ -10,7 +10,7 @@ import gradio as gr
 from klein_ui import mailboxes
 from klein_ui.contract import Stage
 from klein_ui.events import Closing, Event, Failed, Shown, Switched
-from klein_ui.ui import wire
+from klein_ui.ui import watch, wire
 from klein_ui.ui.keeper import Keeper
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.owners import owner_of
@@ -128,7 +128,8 @@ class Lanes:
             ahead = self._services.dispatcher.ahead(name) if waiting.cancelled_caught else None
             if ahead is not None:
                 yield wire.busy(ahead)
-            for event in lane.outbox.take():
+            for came in lane.outbox.take():
+                event = await watch.seen(self._services, came)
                 yield await self._text(event, lane.keeper)
                 if _is_last(event, said):
                     return

@@ -17,7 +17,7 @@ from klein_ui import images, limits, mailboxes, validate
 from klein_ui.contract import Frame, InvalidRequest, Stage
 from klein_ui.events import Closing, Shown
 from klein_ui.states import State
-from klein_ui.ui import wire
+from klein_ui.ui import watch, wire
 from klein_ui.ui.keeper import Keeper
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.owners import owner_of
@@ -177,7 +177,8 @@ async def _write(
         if waiting.cancelled_caught and resting:
             await _send_frame(socket, resting, keeper.trouble(), fine=True)
             resting = None
-        for event in outbox.take():
+        for came in outbox.take():
+            event = await watch.seen(services, came)
             if isinstance(event, Shown):
                 state = await keeper.shown(event)
                 sent = _Sent(event, services.shelf.put(event.frame, name), state)
