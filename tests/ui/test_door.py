@@ -301,8 +301,8 @@ def test_guessing_logins_is_slowed(by_login: App) -> None:
     [
         ("/gradio_api/live/pictures", 20 * 2**20),
         ("/gradio_api/live/open", 512 * 2**20),
-        ("/gradio_api/queue/join", 2**20),
-        ("/nowhere", 2**20),
+        ("/gradio_api/queue/join", door.MAX_BODY_BYTES),
+        ("/nowhere", door.MAX_BODY_BYTES),
     ],
 )
 def test_a_body_that_is_announced_too_large_is_not_read(local: App, path: str, most: int) -> None:
@@ -316,7 +316,7 @@ def test_a_body_that_is_announced_too_large_is_not_read(local: App, path: str, m
 @pytest.mark.parametrize("path", ["/gradio_api/queue/join", "/nowhere", "/gradio_api/run/generate"])
 def test_a_body_that_does_not_end_is_cut(local: App, path: str) -> None:
     def chunks() -> Iterator[bytes]:
-        yield from (b"x" * 2**16 for _ in range(18))
+        yield from (b"x" * 2**16 for _ in range(door.MAX_BODY_BYTES // 2**16 + 2))
 
     with local.client() as client:
         answer = client.post(path, content=chunks())
