@@ -53,7 +53,7 @@ BOARD_SHOTS = (
 ASPECTS = ("3:2", "1:1", "3:4", "16:9", "4:3", "1:1", "2:3", "3:2", "2:1", "4:3", "1:1", "16:9")
 TILES = Shot("variations.png", 1440, 900, "light")
 EDITED = ("a house by the mountains", "a boat at sunset, sea", "city at night, neon")
-PIN_PICTURES = """() => [...document.querySelectorAll(".klein-kept img")].every((image) =>
+PIN_PICTURES = """() => [...document.querySelectorAll(".klein-hung img")].every((image) =>
   image.getBoundingClientRect().top > innerHeight || image.naturalWidth)"""
 INSTRUCTION = "make it night"
 ANIMATION = Shot("live.webp", 1280, 800, "light")
@@ -181,7 +181,7 @@ def board_shots(browser: Browser, url: str, folder: Path) -> None:
             page.emulate_media(color_scheme="dark" if shot.scheme == "dark" else "light")
             page.reload()
             page.get_by_role("tab", name="Moodboard").first.click(timeout=LONG_MS)
-            pins = page.locator(".klein-kept")
+            pins = page.locator("#klein .klein-hung")
             pins.nth(len(poster.PROMPTS) - 1).wait_for(timeout=LONG_MS)
             if shot.width_px > shot.height_px:
                 pins.nth(1).click()
