@@ -47,7 +47,6 @@ EDIT_SHOTS = (
 )
 BOARD_SHOTS = (
     Shot("board-light.png", 1440, 900, "light"),
-    Shot("board-dark.png", 1440, 900, "dark"),
     Shot("board-phone.png", 390, 844, "light"),
 )
 ASPECTS = ("3:2", "1:1", "3:4", "16:9", "4:3", "1:1", "2:3", "3:2", "2:1", "4:3", "1:1", "16:9")
