@@ -45,15 +45,15 @@ def routes(services: Services) -> list[BaseRoute]:
     """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.pin_routes`."""
     return [
         answers.route(BOARDS_PATH, boards, services, "GET"),
-        answers.route(BOARDS_PATH, create, services, "POST"),
-        answers.route(BOARD_PATH, rename, services, "PATCH"),
+        answers.route(BOARDS_PATH, create, services, "POST", limits.PINS),
+        answers.route(BOARD_PATH, rename, services, "PATCH", limits.PINS),
         answers.route(BOARD_PATH, delete_board, services, "DELETE"),
-        answers.route(RESTORE_BOARD_PATH, restore_board, services, "POST"),
+        answers.route(RESTORE_BOARD_PATH, restore_board, services, "POST", limits.PINS),
         answers.route(BOARD_PINS_PATH, pins_of, services, "GET"),
         answers.route(PINS_PATH, pin, services, "POST", limits.PINS),
         answers.route(PLACE_PATH, place, services, "POST"),
         answers.route(DELETE_PATH, delete, services, "POST"),
-        answers.route(RESTORE_PATH, restore, services, "POST"),
+        answers.route(RESTORE_PATH, restore, services, "POST", limits.PINS),
         answers.route(PIN_PATH, edit, services, "PATCH"),
     ]
 

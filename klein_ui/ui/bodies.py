@@ -1,5 +1,6 @@
 """What comes in the body of an HTTP request, read no further than a limit."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +13,7 @@ from klein_ui.ui.answers import Refused
 MAX_FIELDS_BYTES = 256 * 2**10
 """Five thousand names of pins, or the longest note in any script."""
 
+STALLED_S = 15.0
 CUT_OFF = "What was sent was cut off; try again."
 NO_OBJECT = "The page sent something that is no JSON object; reload the page."
 TOO_MANY_FIELDS = f"That is more than {MAX_FIELDS_BYTES // 2**10} kB; choose or write less."
@@ -25,13 +27,15 @@ async def raw(
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:12]) > most_bytes:
         raise Refused(413, too_large)
+    stream = aiter(request.stream())
     try:
-        async for chunk in request.stream():
+        while (chunk := await asyncio.wait_for(anext(stream, None), STALLED_S)) is not None:
             chunks.append(chunk)
             size_bytes += len(chunk)
             if size_bytes > most_bytes:
                 raise Refused(413, too_large)
-    except ClientDisconnect as error:
+    except (ClientDisconnect, TimeoutError) as error:
+        # Who stalls must not hold the place of others.
         raise Refused(400, cut_off) from error
     return b"".join(chunks)
 

@@ -32,6 +32,10 @@ LIMITS = {
     pictures.PICTURES_PATH: (uploads.MAX_UPLOAD_BYTES + ROOM, uploads.TOO_LARGE),
     open_routes.OPEN_PATH: (open_routes.MAX_ARCHIVE_BYTES + ROOM, open_routes.TOO_LARGE_ARCHIVE),
 }
+CALLS = tuple(f"/gradio_api/{name}" for name in ("queue/", "call/", "run/", "cancel", "reset"))
+MAX_CALL_BYTES = 192 * 2**10
+"""Gradio keeps what a call brings until its event has run; the longest prompt takes 12 kB."""
+LONG_CALL = f"That is more than {MAX_CALL_BYTES // 2**10} kB; shorten the prompt."
 SHUT = tuple(f"/gradio_api/{name}" for name in ("upload", "process_recording", "proxy=", "vibe-"))
 """Ways of Gradio's that nothing of this app goes, with bodies and addresses of anybody's."""
 NO_WAY = "This way is shut; images come in through the Edit tab, everything else as text."
@@ -251,7 +255,9 @@ class Door:
         if request.url.path.startswith(SHUT):
             await doorstep.said(request, 403, NO_WAY)(scope, receive, send)
             return
-        most_bytes, sentence = LIMITS.get(scope["path"], (MAX_BODY_BYTES, TOO_MUCH))
+        is_call = scope["path"].startswith(CALLS)
+        usual = (MAX_CALL_BYTES, LONG_CALL) if is_call else (MAX_BODY_BYTES, TOO_MUCH)
+        most_bytes, sentence = LIMITS.get(scope["path"], usual)
 
         async def refuse() -> None:
             answer = doorstep.said(request, 413, sentence)

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 from starlette.datastructures import UploadFile
@@ -16,7 +17,7 @@ from klein_ui.contract import KleinError
 from klein_ui.files import sentence
 from klein_ui.provenance import archive, chunks
 from klein_ui.provenance.reading import MAX_SIDECAR_BYTES, Found, kind_of, read
-from klein_ui.ui import answers
+from klein_ui.ui import answers, bodies
 from klein_ui.ui.board_routes import NOBODY
 from klein_ui.ui.opened import opened, opened_link, told
 from klein_ui.ui.owners import owner_of
@@ -63,7 +64,7 @@ async def opened_file(turn: asyncio.Lock, services: Services, request: HTTPReque
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await _requests(services, await _of_pair(request))
     # Deletes itself once it is closed.
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile(dir=_folder(services)) as file:
         kind = await _received(request, file)
         async with turn:
             found = await asyncio.to_thread(_read, file, kind)
@@ -89,6 +90,16 @@ async def _requests(services: Services, found: Found) -> Response:
     return _answer(requests, notes, title=found.title, is_board=found.is_board)
 
 
+def _folder(services: Services) -> Path:
+    """Where what is being received lies: beside what is kept, not in the system's own folder."""
+    folder = services.ledger.folder.parent / "temporary"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise answers.Refused(507, sentence(error)) from error
+    return folder
+
+
 def _answer(
     requests: list[dict[str, object]], notes: tuple[str, ...], **more: object
 ) -> JSONResponse:
@@ -101,7 +112,8 @@ async def _received(request: HTTPRequest, file: BinaryIO) -> str:
     """Write the body into `file`, no more than its kind may have; the kind."""
     head, size_bytes, kind = b"", 0, ""
     try:
-        async for part in request.stream():
+        stream = aiter(request.stream())
+        while (part := await asyncio.wait_for(anext(stream, None), bodies.STALLED_S)) is not None:
             size_bytes += len(part)
             await asyncio.to_thread(file.write, part)
             if not kind and len(head) < chunks.MAX_KEY_BYTES:
@@ -109,7 +121,7 @@ async def _received(request: HTTPRequest, file: BinaryIO) -> str:
             if not kind and len(head) >= chunks.MAX_KEY_BYTES:
                 kind = _known(head)
             _check_size(kind, size_bytes)
-    except ClientDisconnect as error:
+    except (ClientDisconnect, TimeoutError) as error:
         raise answers.Refused(400, CUT_OFF) from error
     except OSError as error:
         raise answers.Refused(507, sentence(error)) from error

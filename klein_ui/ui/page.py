@@ -40,6 +40,7 @@ from klein_ui.ui import (
     saving,
     socket,
     walk_routes,
+    wire,
 )
 from klein_ui.ui.services import Services
 from klein_ui.ui.theme import KleinTheme
@@ -149,6 +150,9 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
     # JPEGs do not deflate, yet uvicorn spends 7 ms a picture on trying; it reads this at each
     # new connection, and gradio's launch has no way to say it before.
     blocks.server.config.ws_per_message_deflate = False
+    # Else sixteen megabytes are read before anybody counts the letters of a message.
+    blocks.server.config.ws_max_size = wire.MAX_MESSAGE_BYTES
+    blocks.server.config.ws_max_queue = 8
     if block_thread:
         blocks.block_thread()
     return Served(app, url)

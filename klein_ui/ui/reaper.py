@@ -23,6 +23,7 @@ MOST_SESSIONS = 64
 """Configurations that Gradio copies for its sessions, tens of kilobytes each; this app keeps
 nothing in them, so one that is gone is made anew."""
 MOST_LISTENERS = 2000
+MOST_NAME_CHARS = 64
 MOST_RECORDS = 64
 """Events that Gradio keeps figures of, which it puts into a table after each."""
 
@@ -33,6 +34,11 @@ class Messages(LRUCache[str, asyncio.Queue[Any]]):
 
     def __init__(self) -> None:
         super().__init__(MOST_LISTENERS)
+
+    def __setitem__(self, name: str, messages: asyncio.Queue[Any]) -> None:
+        if len(name) > MOST_NAME_CHARS:
+            raise ValueError("no page of ours has such a name")
+        super().__setitem__(name, messages)
 
     def __missing__(self, name: str) -> asyncio.Queue[Any]:
         return asyncio.Queue()

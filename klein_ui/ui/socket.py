@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 SOCKET_PATH = "/gradio_api/live"
 # How long a full picture stands before it is sent again in its full colour.
 REST_S = 0.3
+REFUSED_S = 0.02
 FIXED = "The model of this server is fixed; run the app yourself to choose another one."
 GONE = "This picture is no longer kept; type a letter to make it again."
 # Close codes of RFC 6455, section 7.4.1.
@@ -163,6 +164,8 @@ async def _read(services: Services, socket: WebSocket, name: str, keeper: Keeper
         refused = hear(services, name, text, keeper)
         if refused is not None:
             await socket.send_text(refused)
+            # Nobody types this quickly; who sends nonsense must not keep the others waiting.
+            await asyncio.sleep(REFUSED_S)
 
 
 async def _write(

@@ -50,6 +50,7 @@ PROTOCOL = 1
 FULL = "Too many pages are open; try again in a minute."
 TYPES = ("request", "clear", "model")
 MAX_MESSAGE_CHARS = 32_768
+MAX_MESSAGE_BYTES = 2 * 2**20
 """Longest message from a page: a full prompt with every character escaped, and room."""
 
 

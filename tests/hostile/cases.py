@@ -87,7 +87,7 @@ HARMLESS = {
 PROMPTS: dict[str, Case] = {
     "prompt too long": Said(words(prompt="x" * 2001), "2,001 characters; shorten"),
     "prompt of 1 MB over the socket": Said(words(prompt="x" * 2**20), "message is too long"),
-    "prompt of 1 MB by call": Call(("x" * 2**20, 0, 128, 128, 1), "shorten it to at most 2,000"),
+    "prompt of 100 kB by call": Call(("x" * 10**5, 0, 128, 128, 1), "shorten it to at most 2,000"),
     "prompt null": Said(words(prompt=None), "prompt must be text"),
     "prompt list": Said(words(prompt=["a"]), "prompt must be text"),
     "prompt number by call": Call((7, 0, 128, 128, 1), "prompt must be text"),
@@ -244,6 +244,15 @@ PROTOCOL: dict[str, Case] = {
         "queue/join", b'{"data": [], "fn_index": "x", "session_hash": "a"}', "field fn_index"
     ),
     "call past the queue": call("run/generate", b'{"data": ["sun", 0, 128, 128, 1]}'),
+    "a megabyte by call": call("call/generate", b"x" * 2**20, "shorten the prompt"),
+    "a session of a megabyte": call(
+        "queue/join", b'{"data": [], "session_hash": "' + b"x" * 2**20 + b'"}', "shorten the prompt"
+    ),
+    "a session of many letters": call(
+        "queue/join",
+        b'{"fn_index": 2, "data": [""], "session_hash": "' + b"x" * 10**4 + b'"}',
+        ".",
+    ),
     "upload to Gradio": call("upload", b"x", "This way is shut"),
     "fetch by proxy": Http("/gradio_api/proxy=http://127.0.0.1:1/", b"", "This way is shut", "GET"),
     "messages of nobody": Http(

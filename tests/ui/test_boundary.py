@@ -73,7 +73,7 @@ NO_WIDTHS: tuple[object, ...] = (None, False, 100, 129, 1e300, [128], FILE)
 NO_HEIGHTS: tuple[object, ...] = (None, True, "128", 2**40, float("nan"))
 NO_STEPS: tuple[object, ...] = (None, True, 1.5, -1, 10**6, DATA)
 WRONG: list[tuple[int, object, str]] = [
-    (0, "x" * 2**20, "1,048,576 characters; shorten it"),
+    (0, "x" * 100_000, "100,000 characters; shorten it"),
     *((0, value, "prompt must be text") for value in NO_TEXTS),
     *((1, value, "seed must be a whole number") for value in NO_SEEDS),
     *((2, value, "width must be a") for value in NO_WIDTHS),
