@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import diffusers
@@ -43,6 +44,11 @@ NO_MEMORY = (
 
 # Of what the weights leave free; the rest is for the work itself and for other programs.
 SPARE_SHARE = 0.5
+
+
+# While they build a model, transformers and accelerate put their own functions in the place of
+# torch's, for the whole process: two at once leave them there, and all later weights are empty.
+_one_at_a_time = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def open_pipeline(choice: Choice, report: Report) -> tuple[Any, Origin]:
     decoder = fetch_small_decoder(choice.small_decoder, row, folder, report)
     report(Progress("loading", f"Loading {row.title}…"))
     try:
-        with named(lambda: NO_MEMORY.format(title=row.title)):
+        with named(lambda: NO_MEMORY.format(title=row.title)), _one_at_a_time:
             device = loadable(device, folder)
             pipeline = _opened(folder, row, device.dtype)
     except EngineFailed:
