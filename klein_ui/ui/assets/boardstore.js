@@ -3,6 +3,7 @@
 const CHOSEN_BOARD = "klein-board";
 const BOARDS_FAILED = "The boards cannot be reached; check the connection and try again.";
 const PINS_A_PAGE = 1_000;
+const RESEND_MS = 4_000;
 
 /**
  * `where.boards` and `where.pins` are the addresses. What changes is shown at once and sent in its
@@ -16,6 +17,7 @@ function createBoardStore(where) {
   let line = Promise.resolve();
   let latest = null;
   let changes = 0;
+  let again = 0;
   const patch = (id, fields) => answered(`${where.pins}/${id}`, "PATCH", fields, true);
   const edits = createPinEdits((id, fields) => change(() => patch(id, fields)));
 
@@ -83,11 +85,15 @@ function createBoardStore(where) {
       if (pin) put(pin);
     } catch (error) {
       put({ id });
+      // Nothing may tell that the way is free again.
+      clearTimeout(again);
+      if (edits.failed().length) again = setTimeout(() => resend().catch(() => {}), RESEND_MS);
       throw error;
     }
   }
 
   async function resend() {
+    clearTimeout(again);
     for (const id of edits.failed()) await sent(id);
   }
 
