@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
 from klein_ui.contract import Frame, Stage, Timings
 from klein_ui.engine.fake import FAKE_ORIGIN, bands
@@ -82,3 +82,33 @@ def kept(site: Site, tab: Tab) -> dict[str, list[str]]:
         one.title: [pin.request.prompt for pin in moodboard.pins(who, one.id)]
         for one in moodboard.boards(who)
     }
+
+
+def said(tab: Tab, sentence: str) -> None:
+    """Wait until that is said under the prompt."""
+    expect(tab.page.locator(f"#{tab.desk}-message-text")).to_have_text(sentence)
+
+
+def noticed(tab: Tab, sentence: str) -> None:
+    """Wait until the board says that."""
+    expect(tab.page.locator(".klein-board-notice [role='status']")).to_have_text(sentence)
+
+
+def middle(part: Locator) -> tuple[float, float]:
+    """The middle of a part on screen, in pixels."""
+    part.scroll_into_view_if_needed()
+    box = part.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page: Page, part: Locator, x: float, y: float) -> None:
+    """Drag with the mouse from the middle of a part."""
+    page.mouse.move(*middle(part))
+    page.mouse.down()
+    page.mouse.move(x, y, steps=6)
+    page.mouse.up()
+
+
+def board_id(site: Site, tab: Tab) -> str:
+    return site.services.moodboard.boards(owner(tab))[0].id

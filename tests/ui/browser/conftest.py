@@ -26,6 +26,7 @@ from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import FetchLora, Services
 from klein_ui.ui.shelf import Shelf
 
+from .boards import board, hang
 from .editing import COLOURS
 from .tab import Site, Tab
 
@@ -213,3 +214,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def edit(tab: Tab) -> Tab:
     """The Edit tab in front."""
     return tab.edit()
+
+
+@pytest.fixture
+def own(serve: Callable[..., Site]) -> Site:
+    """A page over an engine of this test alone."""
+    return serve(FakeEngine(render_s=0.01, fails_on="thunderbolt"))
+
+
+@pytest.fixture
+def wall(open_tab: Callable[..., Tab], own: Site) -> Tab:
+    """A board with four pins, in front."""
+    tab = open_tab(at=own)
+    hang(own, tab, "sun", "moon", "sea", "rain")
+    return board(tab)
