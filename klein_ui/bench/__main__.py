@@ -10,6 +10,7 @@ from klein_ui.bench import (
     keystrokes,
     load,
     lossy,
+    scale,
     screenshots,
     scrub,
     soak,
@@ -29,6 +30,7 @@ def main(argv: Sequence[str]) -> int:
     scrub.add_to(commands)
     load.add_to(commands)
     soak.add_to(commands)
+    scale.add_to(commands)
     screenshots.add_to(commands)
     chosen = parser.parse_args(argv)
     return int(chosen.run(chosen))
