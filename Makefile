@@ -22,6 +22,7 @@ check: $(VENV)/.dev ## format, lint and types, as pre-commit does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/.dev ## put the code into its form
 	$(BIN)/ruff format .
