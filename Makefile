@@ -22,6 +22,7 @@ check: $(VENV)/.dev ## format, lint and types, as pre-commit does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/.dev ## put the code into its form
 	$(BIN)/ruff format .
@@ -37,12 +38,14 @@ bench: $(VENV)/.dev chromium ## measure the keystrokes, ours beside plain Gradio
 screenshots: $(VENV)/.dev chromium ## take the pictures of the README anew
 	$(BIN)/python -m klein_ui.bench screenshots docs/images
 
+# Its headless shell loads a page for half the work of the whole browser, which is used without it.
 chromium: ## find Chromium, or install it where that can be done
-	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	@command -v chromium-headless-shell >/dev/null && command -v chromium >/dev/null && exit 0; \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	     && apt-get install -y -qq chromium chromium-headless-shell >/dev/null && exit 0; }; \
+	for name in chromium chromium-browser google-chrome google-chrome-stable; do \
 	   command -v $$name >/dev/null && exit 0; done; \
-	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-	     && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
-	|| echo "No Chromium here: the browser tests are skipped. Install it with: apt install chromium"
+	echo "No Chromium here: the browser tests are skipped. Install it with: apt install chromium"
 
 $(VENV)/.app: requirements.txt requirements-pillow.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Klein Live needs Python 3.11 or newer: make run PYTHON=python3.11")'

@@ -163,9 +163,10 @@ def main(argv: list[str]) -> int:
     except KleinError as error:
         return refuse(str(error))
     blocks = page.build(services)
+    # Before anybody can see that the app is there, and end it.
+    ending.hear()
     page.launch(blocks, services, block_thread=False)
     logs.tame()
-    ending.hear()
     print("\n".join(welcome(chosen, addresses(chosen.host))), flush=True)
     services.dispatcher.start()
     again = wait(services, ending)

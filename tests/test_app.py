@@ -7,14 +7,14 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from app import addresses, let_in, services_for, welcome, with_token
-from klein_ui import settings
+from app import addresses, let_in, main, services_for, welcome, with_token
+from klein_ui import logs, settings
 from klein_ui.contract import InvalidLora
 
 from .kept import mounted
@@ -48,31 +48,45 @@ def app(*argv: str) -> Iterator["subprocess.Popen[str]"]:
         process.communicate()
 
 
-def last_line(argv: list[str]) -> tuple[int, str]:
-    with app(*argv) as process:
-        _, errors = process.communicate(timeout=LONG_S)
-    return process.returncode, errors.splitlines()[-1]
+Refused = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """The status and the last line of an app that does not start, in this very process."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    monkeypatch.setattr(logs, "configure", lambda kind: None)
+
+    def last_line(*argv: str) -> tuple[int, str]:
+        status = main(list(argv))
+        return status, capsys.readouterr().err.splitlines()[-1]
+
+    return last_line
 
 
 def test_a_wrong_model_ends_in_one_sentence() -> None:
-    status, line = last_line(["--model", "no-such-model"])
-    assert status == 2
+    with app("--model", "no-such-model") as process:
+        _, errors = process.communicate(timeout=LONG_S)
+    line = errors.splitlines()[-1]
+    assert process.returncode == 2
     assert line.startswith("There is no model or folder “no-such-model”; choose klein-4b, ")
     assert "hub id such as" in line
 
 
-def test_a_taken_port_ends_in_one_sentence() -> None:
+def test_a_taken_port_ends_in_one_sentence(refused: Refused) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        status, line = last_line(["--port", str(port), "--model", "postcard"])
+        status, line = refused("--port", str(port), "--model", "postcard")
     assert (status, line) == (2, f"Port {port} is taken; choose another with --port.")
 
 
-def test_a_folder_that_may_only_be_read_ends_in_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_may_only_be_read_ends_in_one_sentence(
+    refused: Refused, tmp_path: Path
+) -> None:
     with mounted(tmp_path / "disk", "ro") as disk:
-        status, line = last_line(["--model", "postcard", "--data-dir", str(disk)])
+        status, line = refused("--model", "postcard", "--data-dir", str(disk))
     assert status == 2
     assert line == f"“{disk}” cannot be written; choose another with --data-dir."
 
@@ -147,10 +161,12 @@ def test_addresses_are_those_a_browser_takes() -> None:
     assert not [host for host in addresses("0.0.0.0")[1:] if host.startswith("127.")]
 
 
-def test_logins_that_name_nobody_end_in_one_sentence(tmp_path: Path) -> None:
+def test_logins_that_name_nobody_end_in_one_sentence(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "logins"
     path.write_text("")
-    status, line = last_line(["--model", "postcard", "--logins", str(path)])
+    status, line = refused(
+        "--model", "postcard", "--data-dir", str(tmp_path), "--logins", str(path)
+    )
     assert (status, line) == (2, f"“{path}” names nobody; write a line “name:password” for each.")
 
 

@@ -17,6 +17,7 @@ from klein_ui.engine import loader
 from klein_ui.engine.loader import Choice
 from klein_ui.models import Decoder, ModelRow
 
+MORE_LEVERS = ("--memory fp8", "--keep-image-keys")
 ROW = LossyRow("--trim-text", "postcard", 256, 0, 6, 300.0, 200.0, 1.5, 31.0, 24.0)
 
 
@@ -36,7 +37,10 @@ def choice(small: Path) -> Choice:
     return replace(found, row=replace(found.row, small_decoder=known))
 
 
-@pytest.mark.parametrize("name", ["--trim-text", "--memory fp8", "--keep-image-keys"])
+@pytest.mark.parametrize(
+    "name",
+    ["--trim-text", *(pytest.param(name, marks=pytest.mark.long) for name in MORE_LEVERS)],
+)
 def test_each_lever_changes_the_pictures_a_little(choice: Choice, name: str) -> None:
     lever = levers.levers(choice)[name]
     exact, lossy = (levers.renders(one, 2) for one in (replace(lever, choice=choice), lever))
@@ -52,6 +56,7 @@ def test_the_small_decoder_is_one_of_them_and_draws_something_else(choice: Choic
     assert levers.summed("", lever, exact, other).worst_psnr_db < 78
 
 
+@pytest.mark.long
 def test_a_lever_that_cannot_be_had_is_left_out_in_a_sentence(
     small: Path, choice: Choice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_only_the_last_half_counts() -> None:
     assert row.slope_mb_per_min == 0
 
 
+@pytest.mark.long
 def test_the_real_app_is_watched_while_people_come_and_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -140,7 +140,7 @@ def test_an_encoder_in_bfloat16_is_close(run: Path) -> None:
 
 # Of autocast: the norms keep their weights in float32.
 @pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")
-@pytest.mark.parametrize("more", [[], ["--bf16"]])
+@pytest.mark.parametrize("more", [pytest.param([], marks=pytest.mark.long), ["--bf16"]])
 def test_training_lowers_the_loss(run: Path, more: list[str]) -> None:
     args = training.parser().parse_args([*arguments(run, 40), *more])
     trainer = training.Trainer(args)
@@ -148,6 +148,7 @@ def test_training_lowers_the_loss(run: Path, more: list[str]) -> None:
     assert np.nanmean(losses[-6:]) < 0.8 * np.nanmean(losses[:4])
 
 
+@pytest.mark.long
 def test_a_resumed_run_is_the_same_run(run: Path) -> None:
     args = training.parser().parse_args(arguments(run, 8))
     straight = training.Trainer(args)

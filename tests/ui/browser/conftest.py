@@ -31,7 +31,13 @@ from .editing import COLOURS
 from .tab import Site, Tab
 
 CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    filter(
+        None,
+        map(
+            shutil.which,
+            ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"),
+        ),
+    ),
     None,
 )
 FLAGS = (
