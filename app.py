@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import psutil
 
-from klein_ui import access, logs, models, pacing, restarts, settings, validate
+from klein_ui import access, logs, models, pacing, restarts, seal, settings, validate
 from klein_ui.access import Demand
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
@@ -79,7 +79,8 @@ class Ending:
 def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda: None) -> Services:
     """Settings to engine to dispatcher, which calls `lost` when only a new process can help.
 
-    Raises `EngineFailed` for a model that is not there.
+    Raises `EngineFailed` for a model that is not there, and `KleinError` where the key of the
+    cookies cannot be kept.
     """
     choice = replace(
         loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
@@ -132,6 +133,7 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
         ledger,
         History(ledger),
         Moodboard(ledger),
+        seal=seal.opened(chosen.data_dir / "cookies.key"),
     )
 
 
@@ -142,7 +144,7 @@ def quick(request: Request) -> Request:
 
 def main(argv: list[str]) -> int:
     """Serve until interrupted; the exit status."""
-    chosen = with_token(settings.read(argv))
+    chosen = settings.read(argv)
     logs.configure(chosen.log)
     temporary = chosen.data_dir / "temporary"
     try:
@@ -157,6 +159,7 @@ def main(argv: list[str]) -> int:
     ending = Ending()
     try:
         metrics.check(chosen.metrics)
+        chosen = with_token(chosen)
         if chosen.logins is not None:
             access.logins(chosen.logins)
         services = services_for(chosen, ending.lose)
@@ -217,9 +220,11 @@ def begin_anew(times: tuple[float, ...], token: str | None) -> None:
 
 
 def with_token(chosen: settings.Settings) -> settings.Settings:
-    """The settings with a token made now, where one is demanded and none was given."""
-    needs_one = access.demand(chosen) is Demand.TOKEN and chosen.token is None
-    return replace(chosen, token=access.new_token()) if needs_one else chosen
+    """The settings with the token of the data folder, made at the first start, where one is
+    demanded and none was given. Raises `KleinError`."""
+    if access.demand(chosen) is not Demand.TOKEN or chosen.token is not None:
+        return chosen
+    return replace(chosen, token=access.kept_token(chosen.data_dir / "token"))
 
 
 def welcome(chosen: settings.Settings, hosts: tuple[str, ...]) -> list[str]:

@@ -109,8 +109,10 @@ def test_the_loras_are_those_of_the_data_folder_and_the_hub(
         services.fetch_lora("alice/ink", lambda progress: None)
 
 
-def test_a_network_is_told_the_token_and_this_machine_needs_none() -> None:
-    chosen = with_token(settings.read(["--host", "0.0.0.0"], {}))
+def test_a_network_is_told_the_token_and_this_machine_needs_none(tmp_path: Path) -> None:
+    there = settings.read(["--host", "0.0.0.0", "--data-dir", str(tmp_path)], {})
+    chosen = with_token(there)
+    assert with_token(there).token == chosen.token
     assert chosen.token is not None
     lines = welcome(chosen, ("localhost", "192.168.1.7"))
     query = f":7860/?token={chosen.token}"
@@ -135,9 +137,10 @@ def test_a_network_is_told_the_token_and_this_machine_needs_none() -> None:
     ],
 )
 def test_the_start_says_who_may_come_in(
-    argv: list[str], environ: dict[str, str], says: str
+    argv: list[str], environ: dict[str, str], says: str, tmp_path: Path
 ) -> None:
-    assert says in let_in(with_token(settings.read(argv, environ)))
+    folder = ["--data-dir", str(tmp_path)]
+    assert says in let_in(with_token(settings.read([*argv, *folder], environ)))
 
 
 def test_addresses_are_those_a_browser_takes() -> None:
