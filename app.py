@@ -19,7 +19,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import psutil
 
-from klein_ui import access, logs, models, pacing, restarts, seal, settings, validate
+from klein_ui import (
+    access,
+    logs,
+    models,
+    pacing,
+    pins,
+    restarts,
+    seal,
+    settings,
+    states,
+    validate,
+)
 from klein_ui.access import Demand
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
@@ -121,6 +132,9 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
     shelf = Shelf(SHELF_BYTES)
     leaving = exporter(chosen, safety.load)
     ledger = Ledger(chosen.data_dir / "kept")
+    typed, kept = (
+        (states.STRANGERS, pins.STRANGERS) if chosen.is_public else (states.Bounds(), pins.Bounds())
+    )
     return Services(
         choices,
         dispatcher,
@@ -131,8 +145,8 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
         fetch_lora,
         leaving,
         ledger,
-        History(ledger),
-        Moodboard(ledger),
+        History(ledger, typed),
+        Moodboard(ledger, kept),
         seal=seal.opened(chosen.data_dir / "cookies.key"),
     )
 

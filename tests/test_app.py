@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from app import addresses, let_in, services_for, welcome, with_token
-from klein_ui import settings
-from klein_ui.contract import InvalidLora
+from klein_ui import pins, settings
+from klein_ui.contract import InvalidLora, InvalidRequest
 
 from .kept import mounted
 from .started import free_port
@@ -107,6 +107,22 @@ def test_the_loras_are_those_of_the_data_folder_and_the_hub(
     assert services.loras.names() == ("ink",)
     with pytest.raises(InvalidLora, match="The hub cannot be reached for “alice/ink”; connect"):
         services.fetch_lora("alice/ink", lambda progress: None)
+
+
+@pytest.mark.parametrize("flags", [("--open",), ()])
+def test_strangers_may_keep_less(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    argv = ["--model", "postcard", "--data-dir", str(tmp_path), *flags]
+    services = services_for(settings.read(argv, {}))
+    titles = [f"{number}" for number in range(pins.STRANGERS.boards + 1)]
+    try:
+        for title in titles[:-1]:
+            services.moodboard.create_board("browser a", title)
+        if flags:
+            with pytest.raises(InvalidRequest, match="There are 10 boards already; delete some"):
+                services.moodboard.create_board("browser a", titles[-1])
+        services.moodboard.create_board("browser b" if flags else "browser a", titles[-1])
+    finally:
+        services.close()
 
 
 def test_a_network_is_told_the_token_and_this_machine_needs_none(tmp_path: Path) -> None:
