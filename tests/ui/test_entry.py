@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AuthenticationError
 
 from klein_ui import access, settings
 from klein_ui.seal import Seal
@@ -16,6 +18,7 @@ from .doors import (
     BEARER,
     FOREIGN,
     LORAS,
+    PASSWORD,
     TOKEN,
     WAYS,
     App,
@@ -185,6 +188,10 @@ def test_clients_of_gradio_log_in_as_they_are_used_to(by_login: App) -> None:
         right = client.post("/login", data={"username": "ann", "password": "secret words"})
         assert (right.status_code, right.json()) == (200, {"success": True})
         assert client.get("/config").status_code == 200
+    ann = Client(by_login.url, auth=("ann", PASSWORD), verbose=False)
+    assert "/generate" in str(ann.view_api(return_format="dict"))
+    with pytest.raises(AuthenticationError):
+        Client(by_login.url, auth=("ann", "no"), verbose=False)
 
 
 def test_who_is_in_is_in_after_a_restart_too(services: Services, tmp_path: Path) -> None:
