@@ -90,8 +90,8 @@ class Ending:
 def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda: None) -> Services:
     """Settings to engine to dispatcher, which calls `lost` when only a new process can help.
 
-    Raises `EngineFailed` for a model that is not there, and `KleinError` where the key of the
-    cookies cannot be kept.
+    Raises `EngineFailed` for a model that is not there, and `KleinError` for a key of the cookies
+    that is none.
     """
     choice = replace(
         loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),

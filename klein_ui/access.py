@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import logging
 import re
 import secrets
 from collections import OrderedDict
@@ -13,6 +14,8 @@ from urllib.parse import parse_qsl, urlsplit
 from klein_ui import files
 from klein_ui.contract import KleinError
 from klein_ui.settings import LEAST_TOKEN_CHARS, Settings
+
+log = logging.getLogger(__name__)
 
 LOCALHOST = "localhost"
 SPACE_HOSTS = ".hf.space"
@@ -50,12 +53,13 @@ def new_token() -> str:
 
 
 def kept_token(path: Path) -> str:
-    """The token at `path`, made there at first, so that a restart lets in who was in. Raises
-    `KleinError`."""
+    """The token at `path`, made there at first, so that a restart lets in who was in; where the
+    disk does not have it, a new one. Raises `KleinError` for a token that is none."""
     try:
         token = files.once(path, new_token().encode()).decode("ascii").strip()
     except OSError as error:
-        raise KleinError(f"The token “{path}” cannot be read or written; mend that.") from error
+        log.warning("“%s” is not kept, so a restart makes another: %s", path, error.strerror)
+        return new_token()
     except UnicodeDecodeError:
         token = ""
     if not _TOKEN.fullmatch(token):

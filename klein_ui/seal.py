@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import logging
 import secrets
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from klein_ui import files
 from klein_ui.access import is_same
 from klein_ui.contract import KleinError
 
+log = logging.getLogger(__name__)
+
 KEY_BYTES = 32
-UNREADABLE = "The key “{path}” cannot be read or written; mend its permissions."
 BROKEN = "“{path}” holds no key; remove it and a new one is made, which asks everybody in anew."
 
 
@@ -35,11 +37,15 @@ class Seal:
 
 
 def opened(path: Path) -> Seal:
-    """The seal whose key is at `path`, made there at first. Raises `KleinError`."""
+    """The seal whose key is at `path`, made there at first. Where the disk does not have it, one
+    that ends with the process. Raises `KleinError` for a key that is none."""
     try:
         key = files.once(path, secrets.token_bytes(KEY_BYTES))
     except OSError as error:
-        raise KleinError(UNREADABLE.format(path=path)) from error
+        log.warning(
+            "“%s” is not kept, so a restart asks everybody in anew: %s", path, error.strerror
+        )
+        return Seal()
     if len(key) != KEY_BYTES:
         raise KleinError(BROKEN.format(path=path))
     return Seal(key)

@@ -194,6 +194,12 @@ def test_a_token_made_once_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
     assert access.kept_token(tmp_path / "token") != token
 
 
+def test_a_disk_that_does_not_have_the_token_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "token"
+    assert access.kept_token(path) != access.kept_token(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 40, b"a b" * 20])
 def test_a_kept_token_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "token"

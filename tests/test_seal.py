@@ -43,8 +43,12 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"short")
     with pytest.raises(KleinError, match="holds no key; remove it"):
         seal.opened(path)
-    with pytest.raises(KleinError, match="mend its permissions"):
-        seal.opened(path / "below")
+
+
+def test_a_disk_that_does_not_have_it_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "key"
+    assert seal.opened(path).sign("a") != seal.opened(path).sign("a")
 
 
 def test_all_who_begin_at_once_have_the_same(tmp_path: Path) -> None:
