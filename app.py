@@ -19,7 +19,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import psutil
 
-from klein_ui import access, logs, models, pacing, restarts, settings, validate
+from klein_ui import (
+    access,
+    logs,
+    models,
+    pacing,
+    pins,
+    restarts,
+    seal,
+    settings,
+    states,
+    validate,
+)
 from klein_ui.access import Demand
 from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
@@ -79,7 +90,8 @@ class Ending:
 def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda: None) -> Services:
     """Settings to engine to dispatcher, which calls `lost` when only a new process can help.
 
-    Raises `EngineFailed` for a model that is not there.
+    Raises `EngineFailed` for a model that is not there, and `KleinError` for a key of the cookies
+    that is none.
     """
     choice = replace(
         loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
@@ -120,6 +132,9 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
     shelf = Shelf(SHELF_BYTES)
     leaving = exporter(chosen, safety.load)
     ledger = Ledger(chosen.data_dir / "kept")
+    typed, kept = (
+        (states.STRANGERS, pins.STRANGERS) if chosen.is_public else (states.Bounds(), pins.Bounds())
+    )
     return Services(
         choices,
         dispatcher,
@@ -130,8 +145,9 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
         fetch_lora,
         leaving,
         ledger,
-        History(ledger),
-        Moodboard(ledger),
+        History(ledger, typed),
+        Moodboard(ledger, kept),
+        seal=seal.opened(chosen.data_dir / "cookies.key"),
     )
 
 
@@ -142,7 +158,7 @@ def quick(request: Request) -> Request:
 
 def main(argv: list[str]) -> int:
     """Serve until interrupted; the exit status."""
-    chosen = with_token(settings.read(argv))
+    chosen = settings.read(argv)
     logs.configure(chosen.log)
     temporary = chosen.data_dir / "temporary"
     try:
@@ -157,6 +173,7 @@ def main(argv: list[str]) -> int:
     ending = Ending()
     try:
         metrics.check(chosen.metrics)
+        chosen = with_token(chosen)
         if chosen.logins is not None:
             access.logins(chosen.logins)
         services = services_for(chosen, ending.lose)
@@ -218,9 +235,11 @@ def begin_anew(times: tuple[float, ...], token: str | None) -> None:
 
 
 def with_token(chosen: settings.Settings) -> settings.Settings:
-    """The settings with a token made now, where one is demanded and none was given."""
-    needs_one = access.demand(chosen) is Demand.TOKEN and chosen.token is None
-    return replace(chosen, token=access.new_token()) if needs_one else chosen
+    """The settings with the token of the data folder, made at the first start, where one is
+    demanded and none was given. Raises `KleinError`."""
+    if access.demand(chosen) is not Demand.TOKEN or chosen.token is not None:
+        return chosen
+    return replace(chosen, token=access.kept_token(chosen.data_dir / "token"))
 
 
 def welcome(chosen: settings.Settings, hosts: tuple[str, ...]) -> list[str]:

@@ -1,28 +1,31 @@
 """Who is let in: which hosts may be asked for, what a right token is, how often one may guess."""
 
-import hashlib
 import hmac
 import ipaddress
+import logging
 import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from klein_ui import files
 from klein_ui.contract import KleinError
-from klein_ui.settings import Settings
+from klein_ui.settings import LEAST_TOKEN_CHARS, Settings
+
+log = logging.getLogger(__name__)
 
 LOCALHOST = "localhost"
 SPACE_HOSTS = ".hf.space"
-COOKIE_ROUNDS = 200_000
 BURST, EVERY_S = 10, 6.0
 """How many tokens an address may try at once, and how long until it may try another one."""
 MOST_ADDRESSES = 4096
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_](?:[a-z0-9._-]*)))(?::\d{1,5})?", re.ASCII)
+
+_TOKEN = re.compile(rf"[\w.~-]{{{LEAST_TOKEN_CHARS},200}}", re.ASCII)
 
 
 class Demand(Enum):
@@ -47,6 +50,21 @@ def demand(settings: Settings) -> Demand:
 def new_token() -> str:
     """A token that nobody guesses."""
     return secrets.token_hex(24)
+
+
+def kept_token(path: Path) -> str:
+    """The token at `path`, made there at first, so that a restart lets in who was in; where the
+    disk does not have it, a new one. Raises `KleinError` for a token that is none."""
+    try:
+        token = files.once(path, new_token().encode()).decode("ascii").strip()
+    except OSError as error:
+        log.warning("“%s” is not kept, so a restart makes another: %s", path, error.strerror)
+        return new_token()
+    except UnicodeDecodeError:
+        token = ""
+    if not _TOKEN.fullmatch(token):
+        raise KleinError(f"“{path}” holds no token; remove it and a new one is made.")
+    return token
 
 
 def logins(path: Path) -> dict[str, str]:
@@ -152,26 +170,6 @@ def _is_called(part: str, field: str) -> bool:
     return bool(pairs) and pairs[0][0] == field
 
 
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """What a browser keeps in place of the token, which it cannot be computed back from."""
-
-    name: str
-    value: str
-
-    @classmethod
-    def of(cls, token: str) -> "Cookie":
-        """The cookie of `token`: the same after a restart, so that open pages come back.
-
-        It is slow to make, so guessing by cookie, which nobody slows down, is no quicker.
-        """
-        value = hashlib.pbkdf2_hmac(
-            "sha256", token.encode(), b"klein-live door", COOKIE_ROUNDS
-        ).hex()
-        # Cookies know no ports: two apps of one machine must not take each other's away.
-        return cls(f"klein-door-{hashlib.sha256(value.encode()).hexdigest()[:8]}", value)
-
-
 class Attempts:
     """A bucket of attempts for each address, bounded in number."""
 
@@ -190,8 +188,14 @@ class Attempts:
         return may
 
     def give_back(self, address: str) -> None:
-        """What was tried was right."""
-        self._left.pop(neighbourhood(address), None)
+        """What was tried last was right, and is no try.
+
+        Only that one: else whoever knows one login could guess at the others for ever.
+        """
+        key = neighbourhood(address)
+        if key in self._left:
+            left, at = self._left[key]
+            self._left[key] = (min(BURST, left + 1), at)
 
 
 def neighbourhood(address: str) -> str:

@@ -37,6 +37,39 @@ def write(path: Path, data: bytes) -> None:
     _sync_names(path.parent)
 
 
+def once(path: Path, data: bytes) -> bytes:
+    """What is at `path`: `data`, where there was nothing before, for its owner alone to read.
+
+    Of several processes that begin at the same time, all get the same. Raises `OSError`.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(PART, dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        _name_once(part, path)
+    finally:
+        Path(part).unlink(missing_ok=True)
+    _sync_names(path.parent)
+    return path.read_bytes()
+
+
+def _name_once(part: str, path: Path) -> None:
+    # Unlike a rename, a link never takes the place of what another process has put there.
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return
+    except OSError:
+        # Some disks, such as FAT, have no links.
+        if not path.exists():
+            os.replace(part, path)
+
+
 def _sync_names(folder: Path) -> None:
     """The new name, too, must outlive a power cut; Windows does that by itself."""
     if os.name == "posix":

@@ -9,7 +9,7 @@ waits is lost, and `status` says so in one sentence.
 import logging
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -199,13 +199,21 @@ class History:
         self._waiting[job.state.id] = job
         self._held_bytes += job.pixels.nbytes - (earlier.pixels.nbytes if earlier else 0)
         while self._held_bytes > self._waiting_bytes and len(self._waiting) > 1:
-            self._forget(next(iter(self._waiting)))
+            self._forget(self._oldest_of_the_fullest())
             self._lost, self._sentence = self._lost + 1, TOO_SLOW
         if self._thread is None:
             self._thread = Tireless(self._work, "history", self._give_up)
             self._thread.start()
         self._thread.revive()
         self._changed.notify_all()
+
+    def _oldest_of_the_fullest(self) -> str:
+        """What is lost first: who fills the room does not fill that of others."""
+        held = Counter[str]()
+        for job in self._waiting.values():
+            held[job.owner] += job.pixels.nbytes
+        ((fullest, _),) = held.most_common(1)
+        return next(name for name, job in self._waiting.items() if job.owner == fullest)
 
     def _forget(self, state_id: str) -> None:
         self._held_bytes -= self._waiting.pop(state_id).pixels.nbytes

@@ -23,6 +23,10 @@ UNDO_S = 24 * 3600.0
 PURGE_EVERY_S = 3600.0
 FIRST_BOARD = "Moodboard"
 
+MANY_BOARDS = "There are {} boards already; delete some first."
+MANY_PINS = "There are {:,} pins already; delete some first."
+HEAVY = "Your pins take the {:,} MB that this server keeps for each; delete some first."
+FULL = "The boards are full; delete some pins first."
 NO_PIN = "This pin is no longer there; reload the page."
 NO_BOARD = "This board is no longer there; reload the page."
 NO_PICTURE = "The picture of this pin is gone or damaged; delete the pin, and make it again."
@@ -260,10 +264,11 @@ class Moodboard:
         return self._new_board(db, owner, FIRST_BOARD) if row is None else board_of(row)
 
     def _new_board(self, db: sqlite3.Connection, owner: str, title: str) -> Board:
-        query = "SELECT count(*) FROM boards WHERE owner = ? AND deleted_at IS NULL"
-        (count,) = db.execute(query, (owner,)).fetchone()
-        if count >= self._bounds.boards:
-            raise InvalidRequest("board", f"There are {count} boards already; delete some first.")
+        if self._boards_of(db, owner) >= self._bounds.boards:
+            self._forget_all(db, owner)
+            count = self._boards_of(db, owner)
+            if count >= self._bounds.boards:
+                raise InvalidRequest("board", MANY_BOARDS.format(count))
         board_id = _new_id()
         db.execute(
             "INSERT INTO boards (id, owner, title, made_at) VALUES (?, ?, ?, ?)",
@@ -272,16 +277,34 @@ class Moodboard:
         return _board(db, owner, board_id)
 
     def _check_room(self, db: sqlite3.Connection, owner: str, size: int) -> None:
-        query = "SELECT count(*) FROM pins WHERE owner = ? AND deleted_at IS NULL"
-        (count,) = db.execute(query, (owner,)).fetchone()
+        if self._why_full(db, owner, size):
+            # What waits for an undo must not be in the way of what is wanted now: one's own first.
+            self._forget_all(db, owner)
+            why = self._why_full(db, owner, size)
+            if why == FULL:
+                self._forget_all(db, None)
+                why = self._why_full(db, owner, size)
+            if why:
+                raise InvalidRequest("pin", why)
+
+    def _why_full(self, db: sqlite3.Connection, owner: str, size: int) -> str:
+        """Why there is no room for a pin of `size` bytes; empty where there is."""
+        count, held = _held(db, owner)
         if count >= self._bounds.pins:
-            raise InvalidRequest("pin", f"There are {count:,} pins already; delete some first.")
-        if _held_bytes(db) + size > self._bounds.disk_bytes:
-            # What waits for an undo must not be in the way of what is wanted now.
-            _forget(db, self._clock())
-            self._purged_at = None
-            if _held_bytes(db) + size > self._bounds.disk_bytes:
-                raise InvalidRequest("pin", "The boards are full; delete some pins first.")
+            return MANY_PINS.format(count)
+        if held + size > self._bounds.owner_bytes:
+            return HEAVY.format(self._bounds.owner_bytes // 2**20)
+        return FULL if _held(db, None)[1] + size > self._bounds.disk_bytes else ""
+
+    def _boards_of(self, db: sqlite3.Connection, owner: str) -> int:
+        query = "SELECT count(*) FROM boards WHERE owner = ?"
+        (count,) = db.execute(query, (owner,)).fetchone()
+        return int(count)
+
+    def _forget_all(self, db: sqlite3.Connection, owner: str | None) -> None:
+        """Nothing that `owner`, or anybody, deleted can be brought back any more."""
+        _forget(db, self._clock(), owner)
+        self._purged_at = None
 
 
 def _board(db: sqlite3.Connection, owner: str, board_id: str) -> Board:
@@ -318,19 +341,27 @@ def _end(db: sqlite3.Connection, board_id: str) -> int:
     return int(position)
 
 
-def _forget(db: sqlite3.Connection, before: float) -> None:
-    """Drop the rows of what was deleted `before` that time."""
-    db.execute("DELETE FROM pins WHERE deleted_at <= ?", (before,))
+def _forget(db: sqlite3.Connection, before: float, owner: str | None = None) -> None:
+    """Drop the rows of what `owner`, or anybody, deleted `before` that time."""
+    values = {"before": before, "owner": owner}
     db.execute(
-        """DELETE FROM boards WHERE deleted_at <= ?
+        "DELETE FROM pins WHERE deleted_at <= :before AND (:owner IS NULL OR owner = :owner)",
+        values,
+    )
+    db.execute(
+        """DELETE FROM boards WHERE deleted_at <= :before AND (:owner IS NULL OR owner = :owner)
         AND NOT EXISTS (SELECT 1 FROM pins WHERE pins.board = boards.id)""",
-        (before,),
+        values,
     )
 
 
-def _held_bytes(db: sqlite3.Connection) -> int:
-    (held,) = db.execute("SELECT ifnull(sum(bytes), 0) FROM pins").fetchone()
-    return int(held)
+def _held(db: sqlite3.Connection, owner: str | None) -> tuple[int, int]:
+    """How many pins `owner`, or all, have, deleted ones too, and how many bytes these take."""
+    # Two queries, since each has an index of its own.
+    query = "SELECT count(*), ifnull(sum(bytes), 0) FROM pins"
+    found = db.execute(query) if owner is None else db.execute(f"{query} WHERE owner = ?", (owner,))
+    count, held = found.fetchone()
+    return int(count), int(held)
 
 
 def _new_id() -> str:

@@ -49,11 +49,18 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many live boards and pins an owner may have, and the bytes of all pins on disk."""
+    """How many boards and pins an owner may have, what can still be brought back among them, and
+    the bytes of an owner's pins and of all on disk."""
 
     boards: int = 100
     pins: int = 5000
+    owner_bytes: int = 16 * 2**30
     disk_bytes: int = 16 * 2**30
+
+
+STRANGERS = Bounds(boards=10, pins=200, owner_bytes=2**28)
+"""For each browser of a server that is open to all: room for 200 pictures of a megapixel, which is
+a sixty-fourth of what there is for everybody."""
 
 
 BOARD_COLUMNS = """id, title, made_at, (SELECT count(*) FROM pins

@@ -196,7 +196,7 @@ def _add_access(add: Add) -> None:
         type=_token,
         metavar="TEXT",
         help="what must be shown to come in; better by environment, where no list of processes "
-        "shows it (default: on a network, one made at the start)",
+        "shows it (default: on a network, one made once and kept)",
     )
     add(
         "--logins",

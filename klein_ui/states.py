@@ -47,11 +47,21 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many states are kept, an owner's and all, and the bytes of all on disk."""
+    """How many states are kept, an owner's and all, and the bytes of an owner's and of all on disk.
+
+    Beyond their own bound an owner's typing takes of their own oldest states alone, so nobody's
+    takes more of the others' than that bound.
+    """
 
     states_an_owner: int = 1000
     states: int = 20_000
+    owner_bytes: int = 2**29
     disk_bytes: int = 2**30
+
+
+STRANGERS = Bounds(states_an_owner=300, owner_bytes=2**26)
+"""For each browser of a server that is open to all: an afternoon of typing at a megapixel, and a
+sixteenth of what there is for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +160,8 @@ class States:
     def _evict(self, db: sqlite3.Connection, owner: str) -> set[str]:
         """Delete what is beyond the bounds, never the newest; the pictures it had."""
         bounds = self._bounds
-        (own,) = db.execute("SELECT count(*) FROM states WHERE owner = ?", (owner,)).fetchone()
-        gone = _deleted(db, own - bounds.states_an_owner, owner) if own > 1 else set()
-        (count, held) = db.execute("SELECT count(*), total(bytes) FROM states").fetchone()
-        gone |= _deleted(db, count - bounds.states)
-        if held > bounds.disk_bytes:
-            gone |= _deleted(db, _surplus(db, held - bounds.disk_bytes * ROOMY))
-        return gone
+        gone = _thinned(db, bounds.states_an_owner, bounds.owner_bytes, owner)
+        return gone | _thinned(db, bounds.states, bounds.disk_bytes, None)
 
     def _remove(self, pictures: set[str]) -> None:
         if not pictures:
@@ -182,7 +187,25 @@ _OLDEST = f"""FROM states WHERE (:owner IS NULL OR owner = :owner)
     AND number < (SELECT max(number) FROM states) ORDER BY {_PINNED}, number"""  # noqa: S608
 
 
-def _deleted(db: sqlite3.Connection, count: int, owner: str | None = None) -> set[str]:
+def _thinned(db: sqlite3.Connection, most: int, most_bytes: int, owner: str | None) -> set[str]:
+    """Delete what `owner`, or all, have beyond these bounds; the pictures it had."""
+    gone = _deleted(db, _held(db, owner)[0] - most, owner)
+    (_, size_bytes) = _held(db, owner)
+    if size_bytes > most_bytes:
+        gone |= _deleted(db, _surplus(db, size_bytes - most_bytes * ROOMY, owner), owner)
+    return gone
+
+
+def _held(db: sqlite3.Connection, owner: str | None) -> tuple[int, float]:
+    """How many states `owner`, or all, have, and how many bytes these take."""
+    # Two queries, so that one owner's are found by their index.
+    query = "SELECT count(*), total(bytes) FROM states"
+    found = db.execute(query) if owner is None else db.execute(f"{query} WHERE owner = ?", (owner,))
+    count, size_bytes = found.fetchone()
+    return count, size_bytes
+
+
+def _deleted(db: sqlite3.Connection, count: int, owner: str | None) -> set[str]:
     """Delete the `count` states that go first, of `owner` or of all; their pictures."""
     if count <= 0:
         return set()
@@ -192,10 +215,10 @@ def _deleted(db: sqlite3.Connection, count: int, owner: str | None = None) -> se
     return {row["picture"] for row in rows}
 
 
-def _surplus(db: sqlite3.Connection, surplus_bytes: float) -> int:
-    """How many states have to go so that `surplus_bytes` go with them."""
+def _surplus(db: sqlite3.Connection, surplus_bytes: float, owner: str | None) -> int:
+    """How many states, of `owner` or of all, have to go so that `surplus_bytes` go with them."""
     count = 0
-    for row in db.execute(f"SELECT bytes {_OLDEST}", {"owner": None}).fetchall():
+    for row in db.execute(f"SELECT bytes {_OLDEST}", {"owner": owner}).fetchall():
         if surplus_bytes <= 0:
             break
         surplus_bytes -= row["bytes"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klein_ui import access, settings
-from klein_ui.access import Attempts, Cookie, Demand
+from klein_ui.access import Attempts, Demand
 from klein_ui.contract import KleinError
 
 LOCAL = settings.read([], {})
@@ -141,15 +141,6 @@ def test_the_token_of_a_header() -> None:
     assert [access.bearer(text) for text in ("", "Basic abc", "Bearer", "Bearer ")] == [None] * 4
 
 
-def test_a_cookie_is_of_its_token_and_does_not_tell_it() -> None:
-    cookie = Cookie.of("t" * 16)
-    assert cookie == Cookie.of("t" * 16)
-    other = Cookie.of("u" * 16)
-    assert cookie.name != other.name
-    assert cookie.value != other.value
-    assert "t" * 16 not in cookie.value
-
-
 def test_attempts_are_slowed_for_each_address_alone() -> None:
     attempts = Attempts()
     assert [attempts.take("10.0.0.1", 0.0) for _ in range(access.BURST + 2)].count(True) == 10
@@ -158,6 +149,22 @@ def test_attempts_are_slowed_for_each_address_alone() -> None:
     assert attempts.take("10.0.0.1", access.EVERY_S + 0.1)
     attempts.give_back("10.0.0.1")
     assert attempts.take("10.0.0.1", access.EVERY_S + 0.1)
+
+
+def test_right_ones_are_no_tries_and_take_back_no_wrong_ones() -> None:
+    attempts = Attempts()
+
+    def right() -> bool:
+        may = attempts.take("10.0.0.1", 0.0)
+        if may:
+            attempts.give_back("10.0.0.1")
+        return may
+
+    assert all(right() for _ in range(access.BURST * 3))
+    # Who has a login of their own guesses at another's, by turns.
+    guesses = [attempts.take("10.0.0.1", 0.0) and right() for _ in range(access.BURST)]
+    assert guesses == [True] * (access.BURST - 1) + [False]
+    assert not attempts.take("10.0.0.1", 0.0)
 
 
 def test_the_addresses_of_one_machine_share_their_attempts() -> None:
@@ -177,6 +184,28 @@ def test_a_token_of_ours_is_long_enough_and_each_is_another() -> None:
     token = access.new_token()
     assert settings.read(["--token", token], {}).token == token
     assert access.new_token() != token
+
+
+def test_a_token_made_once_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "token"
+    token = access.kept_token(path)
+    assert access.kept_token(path) == token
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert access.kept_token(tmp_path / "token") != token
+
+
+def test_a_disk_that_does_not_have_the_token_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "token"
+    assert access.kept_token(path) != access.kept_token(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 40, b"a b" * 20])
+def test_a_kept_token_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(content)
+    with pytest.raises(KleinError, match="holds no token; remove it"):
+        access.kept_token(path)
 
 
 def test_logins_are_lines_of_name_and_password(tmp_path: Path) -> None:

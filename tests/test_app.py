@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from app import addresses, let_in, main, services_for, welcome, with_token
-from klein_ui import logs, settings
-from klein_ui.contract import InvalidLora
+from klein_ui import logs, pins, settings
+from klein_ui.contract import InvalidLora, InvalidRequest
 
 from .kept import mounted
 from .started import free_port
@@ -123,8 +123,26 @@ def test_the_loras_are_those_of_the_data_folder_and_the_hub(
         services.fetch_lora("alice/ink", lambda progress: None)
 
 
-def test_a_network_is_told_the_token_and_this_machine_needs_none() -> None:
-    chosen = with_token(settings.read(["--host", "0.0.0.0"], {}))
+@pytest.mark.parametrize("flags", [("--open",), ()])
+def test_strangers_may_keep_less(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    argv = ["--model", "postcard", "--data-dir", str(tmp_path), *flags]
+    services = services_for(settings.read(argv, {}))
+    titles = [f"{number}" for number in range(pins.STRANGERS.boards + 1)]
+    try:
+        for title in titles[:-1]:
+            services.moodboard.create_board("browser a", title)
+        if flags:
+            with pytest.raises(InvalidRequest, match="There are 10 boards already; delete some"):
+                services.moodboard.create_board("browser a", titles[-1])
+        services.moodboard.create_board("browser b" if flags else "browser a", titles[-1])
+    finally:
+        services.close()
+
+
+def test_a_network_is_told_the_token_and_this_machine_needs_none(tmp_path: Path) -> None:
+    there = settings.read(["--host", "0.0.0.0", "--data-dir", str(tmp_path)], {})
+    chosen = with_token(there)
+    assert with_token(there).token == chosen.token
     assert chosen.token is not None
     lines = welcome(chosen, ("localhost", "192.168.1.7"))
     query = f":7860/?token={chosen.token}"
@@ -149,9 +167,10 @@ def test_a_network_is_told_the_token_and_this_machine_needs_none() -> None:
     ],
 )
 def test_the_start_says_who_may_come_in(
-    argv: list[str], environ: dict[str, str], says: str
+    argv: list[str], environ: dict[str, str], says: str, tmp_path: Path
 ) -> None:
-    assert says in let_in(with_token(settings.read(argv, environ)))
+    folder = ["--data-dir", str(tmp_path)]
+    assert says in let_in(with_token(settings.read([*argv, *folder], environ)))
 
 
 def test_addresses_are_those_a_browser_takes() -> None:

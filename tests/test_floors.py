@@ -41,6 +41,8 @@ FLOORS = {
     "watermark": 1,
     "safety": 1,
     "files": 1,
+    "seal": 1,
+    "tickets": 1,
     "ledger": 1,
     "states": 1,
     "pins": 1,

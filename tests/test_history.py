@@ -204,6 +204,47 @@ def test_the_bytes_on_disk_are_bounded(tmp_path: Path) -> None:
     assert 3 < len(history.states(ME)) < 40
 
 
+def test_who_types_most_loses_their_own_and_nobody_elses(tmp_path: Path) -> None:
+    most = 60_000
+    history = opened(tmp_path, bounds=Bounds(owner_bytes=most, states_an_owner=30))
+    recorded(history, "a", "b", owner="you")
+    recorded(history, *(f"{number}" for number in range(40)))
+    assert prompts(history, "you") == ["a", "b"]
+    mine = prompts(history)
+    assert 1 < len(mine) <= 30
+    assert mine == [f"{number}" for number in range(40 - len(mine), 40)]
+    rows = Ledger(tmp_path).rows("SELECT total(bytes) AS held FROM states WHERE owner = ?", (ME,))
+    assert rows[0]["held"] <= most
+
+
+def test_who_fills_the_queue_loses_what_waits_and_nobody_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    keep = states.States.keep
+
+    def waiting(self: states.States, owner: str, state: State, pictures: Encoded) -> None:
+        gate.wait(30)
+        keep(self, owner, state, pictures)
+
+    monkeypatch.setattr(states.States, "keep", waiting)
+    history = opened(tmp_path, waiting_bytes=4 * frame().pixels.nbytes)
+    history.record("you", PAGE, frame("mine", seed=1))
+    for number in range(10):
+        history.record(ME, PAGE, frame(f"{number}", seed=number))
+    gate.set()
+    assert history.flush()
+    assert prompts(history, "you") == ["mine"]
+    assert prompts(history)[-1] == "9"
+    assert history.status().lost == 7
+    history.close()
+
+
+def test_strangers_may_keep_a_small_part_of_what_there_is() -> None:
+    assert states.STRANGERS.owner_bytes * 16 == states.STRANGERS.disk_bytes == Bounds().disk_bytes
+    assert states.STRANGERS.states_an_owner < Bounds().states_an_owner
+
+
 def test_what_waits_is_bounded_and_its_loss_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

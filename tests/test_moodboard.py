@@ -13,7 +13,7 @@ from klein_ui import provenance
 from klein_ui.contract import InvalidPicture, InvalidRequest, Stage
 from klein_ui.ledger import PINS, Ledger, NotKept
 from klein_ui.moodboard import FIRST_BOARD, UNDO_S, Moodboard
-from klein_ui.pins import Bounds, Pin
+from klein_ui.pins import STRANGERS, Bounds, Pin
 
 from .kept import Clock, files, fill, frame, mounted
 
@@ -242,6 +242,43 @@ def test_the_bytes_are_bounded_and_what_waits_for_an_undo_goes_first(tmp_path: P
     assert len(board.pins(ME, board.boards(ME)[0].id)) == kept
     board.purge()
     assert sum(path.stat().st_size for path in files(tmp_path, ".png")) <= 40_000
+
+
+def test_the_bytes_of_an_owner_are_bounded_and_nobody_else_pays(tmp_path: Path) -> None:
+    board = opened(tmp_path, owner_bytes=40_000)
+    theirs = pinned(board, 1, owner="you")
+    board.delete("you", [theirs[0].id])
+    with pytest.raises(InvalidRequest, match="Your pins take the 0 MB that this server keeps"):
+        pinned(board, *range(2, 30))
+    (home,) = board.boards(ME)
+    mine = board.pins(ME, home.id)
+    assert 1 < len(mine) < 28
+    # One's own undo goes first, and stays gone; that of others stays.
+    board.delete(ME, [mine[0].id])
+    pinned(board, 30)
+    with pytest.raises(InvalidRequest, match="no longer there"):
+        board.restore(ME, [mine[0].id])
+    board.restore("you", [theirs[0].id])
+    assert pinned(board, 31, owner="you")
+
+
+def test_what_may_be_brought_back_counts_so_that_no_restore_goes_beyond(tmp_path: Path) -> None:
+    board = opened(tmp_path, pins=2, boards=2)
+    first, second = pinned(board, 1, 2)
+    board.delete(ME, [first.id, second.id])
+    pinned(board, 3)
+    with pytest.raises(InvalidRequest, match="no longer there"):
+        board.restore(ME, [first.id])
+    for number in range(5):
+        board.delete_board(ME, board.create_board(ME, f"{number}").id)
+    with board._ledger.writing() as db:
+        assert db.execute("SELECT count(*) FROM boards").fetchone()[0] <= 2
+
+
+def test_strangers_may_keep_a_small_part_of_what_there_is() -> None:
+    assert STRANGERS.owner_bytes * 64 == STRANGERS.disk_bytes == Bounds().disk_bytes
+    assert STRANGERS.pins < Bounds().pins
+    assert STRANGERS.boards < Bounds().boards
 
 
 def test_a_damaged_picture_is_a_sentence_and_the_rest_stays(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from klein_ui.limits import Rate
 from klein_ui.roles import typed
 from klein_ui.store import NoRoom, PictureStore
 from klein_ui.ui import socket
+from klein_ui.ui.addresses import address_of
 from klein_ui.ui.services import Services
 
 FOREIGN_PAGE = "Open the app from its own address."
@@ -74,7 +75,7 @@ async def _answer(
     if not socket.same_origin(request.headers):
         return _refusal(403, FOREIGN_PAGE)
     if rate is not None:
-        wait_s = services.limits.wait_s(rate, socket.address_of(request))
+        wait_s = services.limits.wait_s(rate, address_of(request))
         if wait_s > 0:
             return _refusal(429, rate.sentence(wait_s), {"Retry-After": str(math.ceil(wait_s))})
     try:

@@ -10,7 +10,8 @@ from gradio.processing_utils import save_bytes_to_cache
 from klein_ui import limits, validate
 from klein_ui.contract import Asked, Frame, InvalidRequest, KleinError
 from klein_ui.models import ModelRow
-from klein_ui.ui import socket, wire
+from klein_ui.ui import wire
+from klein_ui.ui.addresses import address_of
 from klein_ui.ui.boundary import Page
 from klein_ui.ui.services import Services
 
@@ -87,7 +88,7 @@ def asked_by(values: Sequence[object], row: ModelRow) -> Asked:
 
 def _admit(services: Services, caller: gr.Request) -> None:
     """Raises `KleinError` for an address that asks too often."""
-    address = socket.address_of(caller.request) if caller.request else ""
+    address = address_of(caller.request) if caller.request else ""
     wait_s = services.limits.wait_s(limits.CALLS, address)
     if wait_s > 0:
         ahead = services.dispatcher.stats().waiting

@@ -11,12 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from gradio.block_function import BlockFunction
 from gradio.routes import App
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from klein_ui.contract import KleinError
 from klein_ui.limits import JOINS, Limits
+from klein_ui.ui.addresses import address_of
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ class Guard:
     def _hurried(self, scope: Scope, path: str) -> Response | None:
         if scope.get("method") != "POST" or not path.startswith(CALLS):
             return None
-        wait_s = self._limits.wait_s(JOINS, (scope.get("client") or ("",))[0])
+        wait_s = self._limits.wait_s(JOINS, address_of(HTTPConnection(scope)))
         if wait_s == 0:
             return None
         return said(429, JOINS.sentence(wait_s), {"Retry-After": str(math.ceil(wait_s))})

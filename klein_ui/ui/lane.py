@@ -11,11 +11,12 @@ from klein_ui import mailboxes
 from klein_ui.contract import Stage
 from klein_ui.events import Closing, Event, Failed, Shown, Switched
 from klein_ui.ui import watch, wire
+from klein_ui.ui.addresses import address_of
 from klein_ui.ui.keeper import Keeper
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.owners import owner_of
 from klein_ui.ui.services import Services
-from klein_ui.ui.socket import address_of, encode, hear
+from klein_ui.ui.socket import encode, hear
 
 IDLE_S = 120.0
 SCRIPT = "window.kleinLive.lane(props, () => trigger('send'), watch)"

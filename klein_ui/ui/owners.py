@@ -4,59 +4,101 @@ import hashlib
 import re
 import secrets
 
-from gradio.routes import App
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from klein_ui.limits import Limits, Rate
+from klein_ui.seal import Seal
+from klein_ui.ui.addresses import address_of
 
 COOKIE = "klein-browser"
 MAX_AGE_S = 400 * 24 * 3600
 """As long as browsers keep one at most; each visit begins it anew."""
 
-_VALUE = re.compile(r"[\w-]{32}", re.ASCII)
+NEW = Rate("browsers", 32, 0.1, "You open new browsers")
+"""Of a server that is open to all, so that what one browser may keep is a bound at all."""
+
+_OWNER = "klein.owner"
+_VALUE = re.compile(r"([\w-]{32})(?:\.([0-9a-f]{64}))?", re.ASCII)
+_PURPOSE = "browser"
 
 
 def owner_of(connection: HTTPConnection) -> str:
     """An opaque name of who asks; empty for what has no cookie and no login, such as a program."""
-    app = connection.scope.get("app")
-    if isinstance(app, App) and app.auth is not None:
-        names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-        tokens = (connection.cookies.get(name, "") for name in names)
-        user = next((app.tokens[token] for token in tokens if token in app.tokens), "")
-        return f"user {user}" if user else ""
-    value = connection.cookies.get(COOKIE, "")
+    return str(connection.scope.get(_OWNER, ""))
+
+
+def own(scope: Scope, owner: str) -> None:
+    """What asks in `scope` is `owner`, whatever its cookie says."""
+    scope[_OWNER] = owner
+
+
+def user(name: str) -> str:
+    """The owner that somebody with a login is."""
+    return f"user {name}"
+
+
+def browser(value: str) -> str:
+    """The owner that the browser with the cookie `value` is; empty where that is no such cookie."""
+    found = _VALUE.fullmatch(value)
     # Who reads the index must not be able to pass as a browser.
-    return (
-        f"browser {hashlib.sha256(value.encode()).hexdigest()}" if _VALUE.fullmatch(value) else ""
-    )
+    return f"browser {hashlib.sha256(found[1].encode()).hexdigest()}" if found else ""
 
 
 class Named:
-    """Gives a browser its cookie along with the page, so that all that follows has it."""
+    """Tells who asks, and gives a browser its cookie along with the page, so that all that follows
+    has it.
 
-    def __init__(self, app: ASGIApp) -> None:
+    The cookie is signed. On a server that is open to all only a signed one counts, or names that
+    somebody made up would be as many owners. Elsewhere the signature is mended in place: what a
+    browser has made is not to vanish with a key.
+    """
+
+    def __init__(self, app: ASGIApp, seal: Seal, limits: Limits, *, is_public: bool) -> None:
         self._app = app
+        self._seal = seal
+        self._limits = limits
+        self._is_public = is_public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on; only what answers with a page gets a cookie."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        value = HTTPConnection(scope).cookies.get(COOKIE, "")
-        known = value if _VALUE.fullmatch(value) else secrets.token_urlsafe(24)
+        connection = HTTPConnection(scope)
+        known = self._known(connection.cookies.get(COOKIE, ""))
+        scope.setdefault(_OWNER, browser(known))
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if headers.get("content-type", "").startswith("text/html"):
-                    headers.append("Set-Cookie", _cookie(known, scope))
+                    name = known or self._fresh(connection)
+                    if name:
+                        headers.append("Set-Cookie", self._cookie(name, scope))
             await send(message)
 
         await self._app(scope, receive, named)
 
+    def _known(self, value: str) -> str:
+        """The name in a cookie, empty where there is none that counts."""
+        found = _VALUE.fullmatch(value)
+        if found is None:
+            return ""
+        name, signature = found[1], found[2] or ""
+        is_ours = not self._is_public or self._seal.is_signed(signature, _PURPOSE, name)
+        return name if is_ours else ""
 
-def _cookie(value: str, scope: Scope) -> str:
-    return f"{COOKIE}={value}; Max-Age={MAX_AGE_S}; {reach(scope)}"
+    def _fresh(self, connection: HTTPConnection) -> str:
+        """A new name; empty where an address has had too many of them."""
+        if self._is_public and self._limits.wait_s(NEW, address_of(connection)) > 0:
+            return ""
+        return secrets.token_urlsafe(24)
+
+    def _cookie(self, name: str, scope: Scope) -> str:
+        value = f"{name}.{self._seal.sign(_PURPOSE, name)}"
+        return f"{COOKIE}={value}; Max-Age={MAX_AGE_S}; {reach(scope)}"
 
 
 def reach(scope: Scope) -> str:

@@ -120,6 +120,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
     """
     settings = services.settings
     logins = {} if settings.logins is None else access.logins(settings.logins)
+    hung = door.hung(settings, platform.node(), logins, services.seal)
     app, url, _ = blocks.launch(
         # Gradio writes it into an address as it stands.
         server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
@@ -130,15 +131,16 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         theme=KleinTheme(),
         head=client.head(services.row),
         favicon_path=client.FAVICON,
-        auth=list(logins.items()) or None,
         app_kwargs={
             "routes": routes(services),
             "middleware": [
-                Middleware(owners.Named),
+                Middleware(
+                    owners.Named, services.seal, services.limits, is_public=settings.is_public
+                ),
                 Middleware(boundary.Guard, limits=services.limits),
             ],
             "exception_handlers": boundary.HANDLERS,
-            "lifespan": both(reaper.reaping(blocks), door.hung(settings, platform.node(), logins)),
+            "lifespan": both(reaper.reaping(blocks), hung),
         },
         ssr_mode=False,
         pwa=False,

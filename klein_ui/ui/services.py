@@ -12,6 +12,7 @@ from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
 from klein_ui.moodboard import Moodboard
 from klein_ui.provenance.export import Exporter
+from klein_ui.seal import Seal
 from klein_ui.settings import Settings
 from klein_ui.store import PictureStore
 from klein_ui.ui.choices import Choices
@@ -28,8 +29,8 @@ Raises `KleinError`. It may take minutes, and more than one at a time may be ask
 class Services:
     """The one engine behind the page and the models it may have, where finished frames wait to be
     fetched, where the images of the gallery are kept, the LoRAs there are and may be, how pictures
-    leave, where what was typed is kept, where what somebody pinned is, and how much one address may
-    ask for."""
+    leave, where what was typed is kept, where what somebody pinned is, how much one address may ask
+    for, and what the cookies are signed with."""
 
     choices: Choices
     dispatcher: Dispatcher
@@ -43,6 +44,7 @@ class Services:
     history: History
     moodboard: Moodboard
     limits: Limits = field(default_factory=Limits)
+    seal: Seal = field(default_factory=Seal)
 
     @property
     def row(self) -> ModelRow:

@@ -9,7 +9,6 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import anyio
-from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -18,6 +17,7 @@ from klein_ui.contract import Frame, InvalidRequest, Stage
 from klein_ui.events import Closing, Shown
 from klein_ui.states import State
 from klein_ui.ui import watch, wire
+from klein_ui.ui.addresses import address_of
 from klein_ui.ui.keeper import Keeper
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.owners import owner_of
@@ -98,11 +98,6 @@ def same_origin(headers: Mapping[str, str]) -> bool:
         headers.get("host", "").lower(),
         headers.get("x-forwarded-host", "").lower(),
     }
-
-
-def address_of(connection: HTTPConnection) -> str:
-    """Who asks, as the server knows it; a proxy that it trusts has named the browser's."""
-    return connection.client.host if connection.client else ""
 
 
 async def frame_named(services: Services, name: str) -> Frame | None:

@@ -4,17 +4,16 @@ import io
 
 import numpy as np
 from PIL import Image
-from starlette.applications import Starlette
-from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
 
 from klein_ui.contract import Frame, Pixels, Request, Stage
 from klein_ui.pins import Pin
 from klein_ui.ui import export_routes, open_routes, saving, socket
-from klein_ui.ui.owners import COOKIE, owner_of
+from klein_ui.ui.owners import browser
 from klein_ui.ui.services import Services
 
 from ..kept import frame
+from .browsing import browser_of
 
 ME, OTHER = "m" * 32, "o" * 32
 
@@ -27,13 +26,12 @@ def client_of(services: Services, cookie: str = ME) -> TestClient:
         *export_routes.routes(services),
         *open_routes.routes(services),
     ]
-    return TestClient(Starlette(routes=routes), cookies={COOKIE: cookie} if cookie else {})
+    return browser_of(routes, cookie)
 
 
 def owner(cookie: str = ME) -> str:
     """How the server calls who has that cookie."""
-    header = (b"cookie", f"{COOKIE}={cookie}".encode())
-    return owner_of(HTTPConnection({"type": "http", "headers": [header]}))
+    return browser(cookie)
 
 
 def made(services: Services, prompt: str, seed: int = 0) -> Frame:

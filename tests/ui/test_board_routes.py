@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from klein_ui import moodboard, provenance
@@ -19,10 +18,10 @@ from klein_ui.pins import Bounds
 from klein_ui.ui import board_routes, bodies, pictures, pin_routes, socket
 from klein_ui.ui.answers import FOREIGN_PAGE
 from klein_ui.ui.board_routes import BOARDS_PATH, PINS_PATH
-from klein_ui.ui.owners import COOKIE
 from klein_ui.ui.services import Services
 
 from ..kept import ORIGIN, fill, frame, mounted
+from .browsing import browser_of
 
 ME, OTHER = "m" * 32, "o" * 32
 NOWHERE = "f" * 16
@@ -35,7 +34,7 @@ def client_of(services: Services, cookie: str = ME) -> TestClient:
         *board_routes.routes(services),
         *pin_routes.routes(services),
     ]
-    return TestClient(Starlette(routes=routes), cookies={COOKIE: cookie} if cookie else {})
+    return browser_of(routes, cookie)
 
 
 @pytest.fixture

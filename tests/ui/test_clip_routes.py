@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from klein_ui.history import GONE
@@ -19,16 +18,16 @@ from klein_ui.ui.answers import FOREIGN_PAGE
 from klein_ui.ui.board_routes import NOBODY
 from klein_ui.ui.bodies import MAX_FIELDS_BYTES, NO_OBJECT
 from klein_ui.ui.clip_routes import CLIP_PATH, UNREADABLE
-from klein_ui.ui.owners import COOKIE
 from klein_ui.ui.services import Services
 
+from .browsing import browser_of
 from .test_history_routes import ME, OTHER, SESSION, shown
 
 
 def client_of(services: Services, cookie: str = ME) -> TestClient:
     parts = (socket, clip_routes, history_routes)
     routes = [route for part in parts for route in part.routes(services)]
-    return TestClient(Starlette(routes=routes), cookies={COOKIE: cookie} if cookie else {})
+    return browser_of(routes, cookie)
 
 
 @pytest.fixture

@@ -3,67 +3,31 @@
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
 
-import httpx
 import pytest
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket
 
-from klein_ui import access, settings
-from klein_ui.access import Cookie
-from klein_ui.ui import door, doorstep, page
+from klein_ui import settings
+from klein_ui.ui import door
+from klein_ui.ui.addresses import address_of
 from klein_ui.ui.headers import content_policy
 from klein_ui.ui.lora_routes import FIXED as FIXED_LORAS
 from klein_ui.ui.services import Services
 from klein_ui.ui.socket import FIXED
 
-TOKEN = "a-token-of-this-test"  # noqa: S105
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
-FOREIGN = {"Origin": "https://evil.example"}
-LORAS = "/gradio_api/live/loras"
-LIVE = "/gradio_api/live"
-WAYS = ("/", "/config", "/gradio_api/info", LORAS, "/metrics", "/assets/x.js", "/nowhere", LIVE)
-
-
-@dataclass(frozen=True)
-class App:
-    """A served app at `url`."""
-
-    url: str
-    port: int
-
-    def client(self, **headers: str) -> httpx.Client:
-        """A browser or program of its own."""
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
-
-    def hello(self, **headers: str) -> dict[str, object]:
-        """The first message of the socket; raises `InvalidStatus` where it is shut."""
-        with self.wire(**headers) as wire:
-            return dict(json.loads(wire.recv(timeout=30)))
-
-    def wire(self, **headers: str) -> ClientConnection:
-        """The socket of a page."""
-        address = f"ws://127.0.0.1:{self.port}{LIVE}"
-        return connect(address, additional_headers=headers, proxy=None)
-
-
-@contextmanager
-def served(services: Services, *argv: str, environ: dict[str, str] | None = None) -> Iterator[App]:
-    """The page of `services` with the flags `argv`, on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    chosen = settings.read(["--port", str(port), *argv], environ or {})
-    changed = replace(services, settings=chosen)
-    blocks = page.build(changed)
-    page.launch(blocks, changed, block_thread=False)
-    try:
-        yield App(f"http://127.0.0.1:{port}", port)
-    finally:
-        blocks.close(verbose=False)
+from .doors import (
+    FOREIGN,
+    LORAS,
+    WAYS,
+    App,
+    refused_socket,
+    served,
+)
 
 
 @pytest.fixture
@@ -71,28 +35,6 @@ def local(services: Services) -> Iterator[App]:
     """For this machine only."""
     with served(services, "--allow-host", "live.example.com") as app:
         yield app
-
-
-@pytest.fixture
-def guarded(services: Services) -> Iterator[App]:
-    """For a network, with a token."""
-    with served(services, "--host", "0.0.0.0", "--token", TOKEN) as app:
-        yield app
-
-
-@pytest.fixture
-def by_login(services: Services, tmp_path: Path) -> Iterator[App]:
-    """For a network, with logins."""
-    path = tmp_path / "logins"
-    path.write_text("ann:secret words\nbob:others\n", encoding="utf-8")
-    with served(services, "--host", "0.0.0.0", "--logins", str(path)) as app:
-        yield app
-
-
-def refused_socket(app: App, **headers: str) -> int:
-    with pytest.raises(InvalidStatus) as closed:
-        app.hello(**headers)
-    return closed.value.response.status_code
 
 
 def test_only_known_hosts_are_answered(local: App) -> None:
@@ -175,125 +117,26 @@ def test_no_policy_names_a_host_but_those_that_frame_a_space() -> None:
     )
 
 
-def test_a_network_has_to_show_the_token_everywhere(guarded: App) -> None:
-    with guarded.client() as client:
-        for path in WAYS:
-            answer = client.get(path)
-            assert answer.status_code == 401
-            assert "set-cookie" not in answer.headers
-            assert client.post(path).status_code == 401
-            assert client.get(path, headers=BEARER).status_code in (200, 404)
-        for path in ("/healthz", "/readyz", "/gradio_api/startup-events"):
-            assert client.get(path).status_code in (200, 503)
-        asked = client.get("/")
-        assert doorstep.WANTED in asked.text
-        assert asked.text.count("<input") == 1
-        assert "<script" not in asked.text
-        assert client.get(LORAS).json() == {"sentence": doorstep.WANTED_BY_PROGRAM}
-    assert refused_socket(guarded) == 403
-    assert guarded.hello(**BEARER)["type"] == "hello"
+def test_visitors_of_a_space_are_told_apart_and_elsewhere_nobody_says_who_they_are() -> None:
+    async def who(request: Request) -> Response:
+        return PlainTextResponse(address_of(request))
 
+    async def wire(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(address_of(socket))
+        await socket.close()
 
-def test_the_token_of_an_address_becomes_a_cookie_and_the_rest_of_it_stays(guarded: App) -> None:
-    with guarded.client() as client:
-        answer = client.get(f"/?prompt=a%20lake&token={TOKEN}&seed=7")
-        assert answer.status_code == 303
-        assert answer.headers["location"] == "./?prompt=a%20lake&seed=7"
-        assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(
-            answer.headers["set-cookie"].split("; ")
-        )
-        assert TOKEN not in str(answer.headers)
-        assert client.get("/?prompt=a%20lake&seed=7").status_code == 200
-        assert client.get(LORAS).status_code == 200
-        # A bookmark with the token in it is tidied up again.
-        assert client.get(f"/?token={TOKEN}").headers["location"] == "./"
-        cookie = Cookie.of(TOKEN)
-        assert guarded.hello(Cookie=f"{cookie.name}={cookie.value}")["type"] == "hello"
-        assert refused_socket(guarded, Cookie=f"{cookie.name}=x") == 403
-    with guarded.client(**{"X-Forwarded-Proto": "https"}) as client:
-        kept = client.get(f"/?token={TOKEN}").headers["set-cookie"]
-        assert {"SameSite=None", "Secure", "Partitioned"} <= set(kept.split("; "))
-
-
-def test_no_address_leads_to_another_host(guarded: App) -> None:
-    with socket.create_connection(("127.0.0.1", guarded.port), timeout=30) as raw:
-        asked = f"GET //evil.example/?token={TOKEN} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        raw.sendall(asked.encode())
-        assert b"location: ./\r\n" in raw.recv(4096).lower()
-
-
-def test_the_page_with_the_field_lets_in(guarded: App) -> None:
-    with guarded.client(Origin=guarded.url) as client:
-        wrong = client.post("/?prompt=a", data={"token": "wrong"})
-        assert wrong.status_code == 401
-        assert "That is not the token" in wrong.text
-        right = client.post("/?prompt=a", data={"token": TOKEN})
-        assert (right.status_code, right.headers["location"]) == (303, "./?prompt=a")
-        assert client.get("/").status_code == 200
-        assert client.post("/", data={"token": "x" * 5000}).status_code == 405
-    with guarded.client() as client:
-        assert client.post("/", data={"token": "x" * 5000}).status_code == 413
-
-
-def test_guessing_is_slowed_and_a_cookie_is_not(guarded: App) -> None:
-    with guarded.client() as browser, guarded.client() as guesser:
-        browser.get(f"/?token={TOKEN}")
-        statuses = [guesser.get("/?token=wrong").status_code for _ in range(access.BURST + 2)]
-        assert statuses == [401] * access.BURST + [429] * 2
-        last = guesser.get(f"/?token={TOKEN}")
-        assert (last.status_code, last.text) == (429, doorstep.SLOWER)
-        assert "retry-after" in last.headers
-        assert browser.get("/").status_code == 200
-
-
-@pytest.mark.parametrize("token", ["", "wrong", TOKEN + "x", TOKEN[:-1], "é"])
-def test_a_wrong_token_opens_nothing(guarded: App, token: str) -> None:
-    with guarded.client() as client:
-        assert client.get("/", params={"token": token}).status_code == 401
-        given = {b"Authorization": f"Bearer {token}".strip().encode()}
-        assert client.get(LORAS, headers=given).status_code == 401
-        assert client.get(LORAS, headers={"Authorization": f"Basic {TOKEN}"}).status_code == 401
-
-
-def test_a_token_that_nobody_has_is_not_served(services: Services) -> None:
-    chosen = settings.read(["--host", "0.0.0.0"], {})
-    with pytest.raises(ValueError, match="nobody could come in"):
-        door.hung(chosen, "box", {})
-
-
-def test_a_login_is_asked_for_everything_but_its_own_page(by_login: App) -> None:
-    with by_login.client() as client:
-        assert client.get("/").status_code == 200
-        assert '"auth_required":true' in client.get("/").text.replace(" ", "")
-        for path in (LORAS, "/config", "/gradio_api/info", "/metrics", "/gradio_api/heartbeat/x"):
-            assert client.get(path).status_code == 401
-        assert client.get(LORAS).json() == {"sentence": doorstep.LOGIN}
-        assert client.get("/healthz").status_code == 200
-        assert client.post("/gradio_api/reset", json={}).status_code == 401
-        assert refused_socket(by_login) == 403
-        wrong = client.post("/login", data={"username": "ann", "password": "no"})
-        assert wrong.status_code == 400
-        right = client.post("/login", data={"username": "ann", "password": "secret words"})
-        assert right.status_code == 200
-        cookies = "; ".join(f"{name}={value}" for name, value in right.cookies.items())
-        assert client.get(LORAS, headers={"Cookie": cookies}).status_code == 200
-        assert client.get("/config", headers={"Cookie": cookies}).status_code == 200
-        assert by_login.hello(Cookie=cookies)["type"] == "hello"
-
-
-def test_metrics_take_a_login_as_scrapers_send_it(by_login: App) -> None:
-    with by_login.client() as client:
-        # 404: the door is passed; these settings have no metrics.
-        assert client.get("/metrics", auth=("bob", "others")).status_code == 404
-        assert client.get("/metrics", auth=("bob", "secret words")).status_code == 401
-        assert client.get(LORAS, auth=("bob", "others")).status_code == 401
-
-
-def test_guessing_logins_is_slowed(by_login: App) -> None:
-    with by_login.client() as client:
-        guess = {"username": "ann", "password": "guess"}
-        statuses = [client.post("/login", data=guess).status_code for _ in range(12)]
-        assert statuses == [400] * access.BURST + [429] * 2
+    app = Starlette(routes=[Route("/", who), WebSocketRoute("/wire", wire)])
+    proxy, ann, fake = "10.16.3.4", "93.184.216.34", "8.8.8.8"
+    space = {"SPACE_ID": "a/b", "SPACE_HOST": "a-b.hf.space"}
+    claims = {"X-Forwarded-For": f"{fake}, {ann}"}
+    for environ, peer, found in ((space, proxy, ann), (space, fake, fake), ({}, proxy, proxy)):
+        chosen = settings.read([], environ)
+        hung = door.Door(app, chosen, "box", None)
+        with TestClient(hung, "http://localhost", client=(peer, 1)) as client:
+            assert client.get("/", headers=claims).text == found
+            with client.websocket_connect("ws://localhost/wire", headers=claims) as socket:
+                assert socket.receive_text() == found
 
 
 @pytest.mark.parametrize(

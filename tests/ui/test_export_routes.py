@@ -9,7 +9,6 @@ import anyio
 import anyio.lowlevel
 import numpy as np
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.types import Message
 
@@ -27,6 +26,7 @@ from klein_ui.ui.export_routes import EXPORT_PATH, NOTHING, UNCLEAR
 from klein_ui.ui.owners import COOKIE
 from klein_ui.ui.services import Services
 
+from .browsing import app_of
 from .exporting import ME, OTHER, client_of, made, owner, pinned, pixels_of, requests
 
 
@@ -194,7 +194,7 @@ def test_a_client_that_goes_away_stops_the_sheet(services: Services) -> None:
         return Verdict(True, "", 0.0)
 
     gated = replace(services, exporter=Exporter(Gate(looks)))
-    app = Starlette(routes=export_routes.routes(gated))
+    app = app_of(export_routes.routes(gated))
     ids = ",".join(f'"{pin.id}"' for pin in pins)
     body = f'{{"pins": [{ids}], "as": "sheet.png"}}'.encode()
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from klein_ui.contract import Stage
@@ -17,10 +16,10 @@ from klein_ui.ledger import Ledger
 from klein_ui.ui import history_routes, saving, socket
 from klein_ui.ui.answers import FOREIGN_PAGE
 from klein_ui.ui.history_routes import HISTORY_PATH
-from klein_ui.ui.owners import COOKIE
 from klein_ui.ui.services import Services
 
 from ..kept import frame
+from .browsing import browser_of
 from .test_socket import ask, next_frame
 
 ME, OTHER = "m" * 32, "o" * 32
@@ -29,7 +28,7 @@ SESSION = "0123456789abcdef"
 
 def client_of(services: Services, cookie: str = ME) -> TestClient:
     routes = [*socket.routes(services), *saving.routes(services), *history_routes.routes(services)]
-    return TestClient(Starlette(routes=routes), cookies={COOKIE: cookie} if cookie else {})
+    return browser_of(routes, cookie)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from klein_ui import watermark
@@ -16,10 +15,10 @@ from klein_ui.contract import Pixels
 from klein_ui.provenance.export import Exporter
 from klein_ui.safety import Gate, Verdict
 from klein_ui.ui import socket, walk_routes
-from klein_ui.ui.owners import COOKIE
 from klein_ui.ui.services import Services
 from klein_ui.ui.walk_routes import WALK_PATH
 
+from .browsing import browser_of
 from .exporting import ME, made, pixels_of
 
 Fields = dict[str, Any]
@@ -27,7 +26,7 @@ Fields = dict[str, Any]
 
 def client_of(services: Services) -> TestClient:
     routes = walk_routes.routes(services)
-    return TestClient(Starlette(routes=routes), cookies={COOKIE: ME})
+    return browser_of(routes, ME)
 
 
 @pytest.fixture

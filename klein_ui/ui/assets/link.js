@@ -2,16 +2,21 @@
 
 const FAILURES_BEFORE_LANE = 2;
 
-/** `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`, `on.slow(isSlow)`. */
-function createLink(url, on) {
+/**
+ * `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`, `on.slow(isSlow)`, and
+ * `on.shut(isShut)` where the server is there, and says at `admitted` that this page is not let in.
+ */
+function createLink(url, on, admitted = "") {
   let newest = null;
   let settled = -1;
   let fallback = false;
+  let isShut = false;
 
   const lane = createLane(receive);
   const socket = createSocket(url, {
     open() {
       fallback = false;
+      shut(false);
       on.lost(false);
       on.slow(false);
       if (newest && newest.seq > settled) socket.send(newest.text);
@@ -22,8 +27,9 @@ function createLink(url, on) {
       deliver(header, picture);
     },
     closed(failures, everOpened) {
+      if (failures > 1 && admitted) askWhy();
       if (everOpened) {
-        on.lost(failures > 1);
+        on.lost(failures > 1 && !isShut);
       } else if (failures >= FAILURES_BEFORE_LANE && !fallback) {
         fallback = true;
         on.slow(true);
@@ -31,6 +37,24 @@ function createLink(url, on) {
       }
     },
   });
+
+  /** A socket that is refused looks like one that no server is there for. */
+  async function askWhy() {
+    let is401 = false;
+    try {
+      const reply = await fetch(admitted, { credentials: "same-origin", cache: "no-store" });
+      is401 = reply.status === 401;
+    } catch {
+      // No server is there.
+    }
+    if (!socket.isOpen()) shut(is401);
+  }
+
+  function shut(is) {
+    if (is) on.lost(false);
+    if (is !== isShut) on.shut?.(is);
+    isShut = is;
+  }
 
   function receive(text) {
     const message = JSON.parse(text);

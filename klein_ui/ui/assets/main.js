@@ -27,19 +27,20 @@ function start() {
       else if (message.type === "hello") greeted(message);
     },
     lost: (isLost) => tell(isLost, "lost", "The connection is lost; what you type is drawn once it is back."),
+    shut: (isShut) => tell(isShut, "shut", "You are no longer let in; what you type is drawn once you", "log in again"),
     slow: (isSlow) => tell(isSlow, "slow", "No WebSocket gets through; pictures come a slower way."),
-  });
+  }, where.admitted);
 
   function progressed(message) {
     lastProgress = message;
     every().forEach((desk) => desk.progress(message));
   }
 
-  function tell(holds, kind, sentence) {
-    if (holds) states.set(kind, sentence);
+  function tell(holds, kind, sentence, way) {
+    if (holds) states.set(kind, [sentence, way]);
     else states.delete(kind);
     for (const { speaker } of every()) {
-      if (holds) speaker.state(sentence, kind);
+      if (holds) speaker.state(sentence, kind, way);
       else speaker.hush(kind);
     }
   }
@@ -80,7 +81,7 @@ function start() {
     desks[name] = makers[name](root);
     // What was said before the tab was first opened.
     if (lastProgress) desks[name].progress(lastProgress);
-    for (const [kind, sentence] of states) desks[name].speaker.state(sentence, kind);
+    for (const [kind, [sentence, way]] of states) desks[name].speaker.state(sentence, kind, way);
   }
 
   function live(root) {

@@ -62,6 +62,8 @@ function createSocket(url, on) {
 
   const online = () => socket || connect();
   window.addEventListener("online", online);
+  // Whoever comes back may have mended it elsewhere, as by a login in another tab.
+  window.addEventListener("focus", online);
   connect();
   return {
     isOpen: () => speaks && socket.readyState === WebSocket.OPEN,
@@ -71,6 +73,7 @@ function createSocket(url, on) {
       isOver = true;
       clearTimeout(timer);
       window.removeEventListener("online", online);
+      window.removeEventListener("focus", online);
       socket?.close();
     },
   };

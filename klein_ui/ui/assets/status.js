@@ -63,10 +63,23 @@ function createSpeaker(line) {
     notice: (sentence) => say(sentence, "notice", 5_000),
     /** Something that was added is not taken: no good frame takes that back, time does. */
     refused: (sentences) => say(sentences.join(" "), "refused", 5_000 + 3_000 * sentences.length),
-    /** Said by the state of things; `hush` with the same kind takes it back. */
-    state: (sentence, name) => say(sentence, name),
+    /** Said by the state of things; `hush` with the same kind takes it back. `way` is where to go. */
+    state(sentence, name, way) {
+      say(sentence, name);
+      if (way) line.append(" ", inAnotherTab(way), ".");
+    },
     hush(name) {
       if (kind === name) say("", null);
     },
   };
+}
+
+/** A link to this page in a tab of its own: what is typed in this one stays. */
+function inAnotherTab(words) {
+  const link = document.createElement("a");
+  link.textContent = words;
+  link.href = location.pathname;
+  // What lets in a tab lets in no frame of another site, where cookies are others.
+  link.target = window.top === window.self ? "_blank" : "_self";
+  return link;
 }

@@ -40,6 +40,7 @@ function addresses() {
     file: (name, format) => `${api.href}/frames/${encodeURIComponent(name)}.png?format=${format}&sidecar=1`,
     permalink: (name) => `${api.href}/frames/${encodeURIComponent(name)}/link`,
     export: `${api.href}/export`,
+    admitted: `${api.href}/admitted`,
     open: `${api.href}/open`,
     diagnostics: `${api.href}/diagnostics`,
     pictures: `${api.href}/pictures`,

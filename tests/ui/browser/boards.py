@@ -9,7 +9,7 @@ from klein_ui.contract import Frame, Stage, Timings
 from klein_ui.engine.fake import FAKE_ORIGIN, bands
 from klein_ui.models import POSTCARD
 from klein_ui.pins import Pin
-from klein_ui.ui.owners import COOKIE, owner_of
+from klein_ui.ui.owners import COOKIE, browser
 from klein_ui.validate import asked
 
 from .tab import Site, Tab
@@ -21,15 +21,7 @@ SHAPES = ((128, 128), (128, 96), (96, 128), (192, 96))
 def owner(tab: Tab) -> str:
     """Whose boards this browser sees."""
     value = next(one["value"] for one in tab.page.context.cookies() if one["name"] == COOKIE)
-    return owner_of(_Asking(str(value)))  # type: ignore[arg-type]
-
-
-class _Asking:
-    """What `owner_of` reads of a browser."""
-
-    def __init__(self, value: str) -> None:
-        self.cookies = {COOKIE: value}
-        self.scope: dict[str, object] = {}
+    return browser(str(value))
 
 
 def hang(site: Site, tab: Tab, *prompts: str, **fields: Any) -> list[Pin]:

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from klein_ui.contract import Frame, Stage, Timings
 from klein_ui.engine.fake import FAKE_ORIGIN, FakeEngine, bands
 from klein_ui.models import POSTCARD
-from klein_ui.ui.owners import COOKIE, owner_of
+from klein_ui.ui.owners import COOKIE, browser
 from klein_ui.validate import asked
 
 from .tab import CANVAS, Site, Tab
@@ -221,7 +221,7 @@ def test_it_is_there_after_a_reload_and_a_restart(
 def fill(site: Site, tab: Tab, count: int) -> None:
     """Give this browser `count` typed states."""
     value = next(one["value"] for one in tab.page.context.cookies() if one["name"] == COOKIE)
-    owner = owner_of(_Asking(str(value)))  # type: ignore[arg-type]
+    owner = browser(str(value))
     for number in range(count):
         request = asked({"prompt": f"lake {number}"}, POSTCARD).request
         frame = Frame(request, Stage.FINAL, bands(request), Timings(), FAKE_ORIGIN)
@@ -230,14 +230,6 @@ def fill(site: Site, tab: Tab, count: int) -> None:
         if number % 50 == 0:
             assert site.services.history.flush()
     assert site.services.history.flush()
-
-
-class _Asking:
-    """What `owner_of` reads of a browser."""
-
-    def __init__(self, value: str) -> None:
-        self.cookies = {COOKIE: value}
-        self.scope: dict[str, object] = {}
 
 
 def test_hundreds_of_states_are_looked_at_from_the_cache(
