@@ -83,7 +83,7 @@ class Limits:
 
     def wait_s(self, rate: Rate, address: str) -> float:
         """Take one of `rate` for `address`; the seconds to wait where there is none, else 0."""
-        key, times = _household(address)
+        key, times = household(address)
         with self._lock:
             bucket = self._buckets.pop((rate.name, key), None)
             kept, wait_s = taken(bucket, rate.burst * times, rate.per_s * times, self._clock())
@@ -95,7 +95,7 @@ class Limits:
 
     def enter(self, address: str) -> bool:
         """One more page of `address`; False, and nothing is counted, if it has enough."""
-        key, times = _household(address)
+        key, times = household(address)
         with self._lock:
             if self._pages[key] >= MOST_SOCKETS * times:
                 return False
@@ -104,14 +104,14 @@ class Limits:
 
     def leave(self, address: str) -> None:
         """A page of `address` is gone."""
-        key, _ = _household(address)
+        key, _ = household(address)
         with self._lock:
             self._pages[key] -= 1
             if self._pages[key] <= 0:
                 del self._pages[key]
 
 
-def _household(address: str) -> tuple[str, int]:
+def household(address: str) -> tuple[str, int]:
     """Under which name `address` is counted, and how many times the usual it may do."""
     try:
         found = ip_address(address.partition("%")[0])

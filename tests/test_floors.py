@@ -41,6 +41,7 @@ FLOORS = {
     "watermark": 1,
     "safety": 1,
     "files": 1,
+    "open_files": 1,
     "ledger": 1,
     "states": 1,
     "pins": 1,
