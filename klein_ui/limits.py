@@ -40,6 +40,11 @@ LORAS = Rate("loras", 4, 1 / 20, "You fetch LoRAs")
 EXPORTS = Rate("exports", 12, 0.5, "You save files")
 OPENS = Rate("opens", 12, 0.5, "You open files")
 PINS = Rate("pins", 60, 4.0, "You pin pictures")
+MESSAGES = Rate("messages", 480, 240.0, "You type")
+"""Of one socket: a held key repeats 30 to 60 times a second, and the fastest mouse drags a slider
+120 times; above twice that the next message is read later, and nobody is refused."""
+ADDRESS_MESSAGES = Rate("address messages", 2000, 1000.0, "You type")
+"""Of all sockets of an address: two people who drag at once, each with four variations."""
 MOST_SOCKETS = 24
 TOO_MANY_PAGES = "Too many pages are open from your address; close one and reload this."
 
@@ -66,6 +71,33 @@ def taken(bucket: Bucket | None, burst: int, per_s: float, now: float) -> tuple[
     return Bucket(tokens, at), (1 - tokens) / per_s
 
 
+def booked(bucket: Bucket | None, burst: int, per_s: float, now: float) -> tuple[Bucket, float]:
+    """The bucket after one more that is let through at its turn, and the seconds until that.
+
+    It may owe tokens: whoever waits its turn before it asks again owes no more than one.
+    """
+    before = bucket or Bucket(burst, now)
+    passed_s = max(0.0, now - before.at)
+    tokens = min(float(burst), before.tokens + passed_s * per_s) - 1
+    return Bucket(tokens, max(now, before.at)), max(0.0, -tokens / per_s)
+
+
+Rule = Callable[[Bucket | None, int, float, float], tuple[Bucket, float]]
+
+
+class Pace:
+    """How quickly the messages of one socket are read. Lives on the event loop alone."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._bucket: Bucket | None = None
+
+    def turn_s(self) -> float:
+        """One more came; the seconds until it may be heard."""
+        self._bucket, wait_s = booked(self._bucket, MESSAGES.burst, MESSAGES.per_s, self._clock())
+        return wait_s
+
+
 class Limits:
     """The buckets and open pages of each address. Safe to use from several threads."""
 
@@ -83,10 +115,17 @@ class Limits:
 
     def wait_s(self, rate: Rate, address: str) -> float:
         """Take one of `rate` for `address`; the seconds to wait where there is none, else 0."""
+        return self._asked(taken, rate, address)
+
+    def turn_s(self, rate: Rate, address: str) -> float:
+        """Take one of `rate` for `address` in any case; the seconds until its turn."""
+        return self._asked(booked, rate, address)
+
+    def _asked(self, rule: Rule, rate: Rate, address: str) -> float:
         key, times = household(address)
         with self._lock:
             bucket = self._buckets.pop((rate.name, key), None)
-            kept, wait_s = taken(bucket, rate.burst * times, rate.per_s * times, self._clock())
+            kept, wait_s = rule(bucket, rate.burst * times, rate.per_s * times, self._clock())
             self._buckets[rate.name, key] = kept
             # Whoever asked longest ago has the fullest bucket to lose.
             while len(self._buckets) > self._most:

@@ -2,7 +2,10 @@
 
 const FAILURES_BEFORE_LANE = 2;
 
-/** `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`, `on.slow(isSlow)`. */
+/**
+ * `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`, `on.slow(isSlow)`, and
+ * `on.refused(sentence)`, empty once there is a place.
+ */
 function createLink(url, on) {
   let newest = null;
   let settled = -1;
@@ -12,6 +15,7 @@ function createLink(url, on) {
   const socket = createSocket(url, {
     open() {
       fallback = false;
+      on.refused("");
       on.lost(false);
       on.slow(false);
       if (newest && newest.seq > settled) socket.send(newest.text);
@@ -21,8 +25,12 @@ function createLink(url, on) {
       const { header, picture } = unpack(buffer);
       deliver(header, picture);
     },
-    closed(failures, everOpened) {
-      if (everOpened) {
+    closed(failures, everOpened, refusal) {
+      on.refused(refusal);
+      if (refusal) {
+        // The slower way would find no place either.
+        on.lost(false);
+      } else if (everOpened) {
         on.lost(failures > 1);
       } else if (failures >= FAILURES_BEFORE_LANE && !fallback) {
         fallback = true;
