@@ -3,7 +3,8 @@
 import math
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Lock
@@ -39,6 +40,12 @@ JOINS = Rate("joins", 600, 50.0, "You send")
 LORAS = Rate("loras", 4, 1 / 20, "You fetch LoRAs")
 EXPORTS = Rate("exports", 12, 0.5, "You save files")
 OPENS = Rate("opens", 12, 0.5, "You open files")
+VIEWS = Rate("views", 240, 20.0, "You load large pictures")
+"""What is decoded for each answer."""
+SAVES = Rate("saves", 60, 2.0, "You save pictures")
+"""What may have to be made again first."""
+REQUESTS = Rate("requests", 3000, 200.0, "You send requests")
+"""All others, the thumbnails of a long wall among them."""
 PINS = Rate("pins", 60, 4.0, "You pin pictures")
 MESSAGES = Rate("messages", 480, 240.0, "You type")
 """Of one socket: a held key repeats 30 to 60 times a second, and the fastest mouse drags a slider
@@ -96,6 +103,28 @@ class Pace:
         """One more came; the seconds until it may be heard."""
         self._bucket, wait_s = booked(self._bucket, MESSAGES.burst, MESSAGES.per_s, self._clock())
         return wait_s
+
+
+class Places:
+    """Who does at this moment what only so many may do at once: `each` of an address, `all`
+    together. Lives on the event loop alone."""
+
+    def __init__(self, each: int, every: int) -> None:
+        self._each = each
+        self._every = every
+        self._of: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, address: str) -> Iterator[bool]:
+        """Whether there is a place for `address`, which it has within the context."""
+        name, times = household(address)
+        has_one = self._of[name] < self._each * times and self._of.total() < self._every
+        self._of[name] += has_one
+        try:
+            yield has_one
+        finally:
+            self._of[name] -= has_one
+            self._of += Counter()
 
 
 class Limits:

@@ -14,6 +14,7 @@ from klein_ui.limits import (
     Bucket,
     Limits,
     Pace,
+    Places,
     Rate,
     booked,
     taken,
@@ -147,3 +148,18 @@ def test_pages_are_counted_and_given_back() -> None:
     own.leave(PUBLIC)
     assert own.enter(PUBLIC)
     assert limits.TOO_MANY_PAGES.endswith(".")
+
+
+def test_places_are_few_for_each_address_and_for_all() -> None:
+    places = Places(2, 3)
+    with places.taken(PUBLIC) as first, places.taken(PUBLIC) as second:
+        assert first
+        assert second
+        with places.taken(PUBLIC) as third, places.taken("203.0.114.8") as other:
+            assert not third
+            assert other
+            with places.taken("203.0.114.9") as last:
+                assert not last
+    assert not places._of
+    with places.taken(PUBLIC) as again:
+        assert again
