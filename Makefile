@@ -7,7 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Two threads that spin while they wait for each other stand still on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: run test test-long check format audit bench screenshots chromium clean help
+# Exactly what the tests ran with, the packages of the packages too.
+LOCKED := -c constraints.txt
+
+.PHONY: run test test-long check format audit constraints bench screenshots chromium clean help
 
 run: $(VENV)/.app ## serve the app on http://127.0.0.1:7860 (flags: make run ARGS="--port 8000")
 	$(BIN)/python app.py $(ARGS)
@@ -28,9 +31,22 @@ format: $(VENV)/.dev ## put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-audit: $(VENV)/.app ## ask for known holes in the pinned packages, which needs the network
-	$(PIP) pip-audit
-	$(BIN)/python -m pip_audit --local
+audit: ## ask for known holes in all that is pinned, which needs the network
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit
+	$(VENV)-audit/bin/python -m pip_audit --no-deps --disable-pip -r constraints.txt -r requirements-pillow.txt $(ARGS)
+
+# Pillow stays out, which goes over Gradio's cap, and so does what only one kind of machine installs.
+constraints: ## write constraints.txt anew, from the requirement files in a clean environment
+	rm -rf $(VENV)-clean
+	$(PYTHON) -m venv $(VENV)-clean
+	$(VENV)-clean/bin/python -m pip --disable-pip-version-check install --quiet -r requirements.txt \
+	    -r requirements-dev.txt -r requirements-metrics.txt -r requirements-provenance.txt
+	{ echo "# Written by make constraints: what the requirement files brought along, on every machine."; \
+	  $(VENV)-clean/bin/python -m pip freeze | grep -viE '^(pillow|triton|nvidia-|cuda-)| @ |^-' \
+	      | sed -E 's/\+.*$$//'; } > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf $(VENV)-clean
 
 bench: $(VENV)/.dev chromium ## measure the keystrokes, ours beside plain Gradio
 	$(BIN)/python -m klein_ui.bench keystrokes $(ARGS)
@@ -47,20 +63,20 @@ chromium: ## find Chromium, or install it where that can be done
 	   command -v $$name >/dev/null && exit 0; done; \
 	echo "No Chromium here: the browser tests are skipped. Install it with: apt install chromium"
 
-$(VENV)/.app: requirements.txt requirements-pillow.txt
+$(VENV)/.app: requirements.txt requirements-pillow.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Klein Live needs Python 3.11 or newer: make run PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing the packages; this takes some minutes the first time."
-	$(PIP) -r requirements.txt
+	$(PIP) $(LOCKED) -r requirements.txt
 	$(PIP) --no-deps -r requirements-pillow.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt
-	$(PIP) -r requirements-dev.txt
+	$(PIP) $(LOCKED) -r requirements-dev.txt
 	@touch $@
 
 clean: ## remove what was built
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-clean .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

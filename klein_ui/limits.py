@@ -3,7 +3,8 @@
 import math
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Lock
@@ -39,7 +40,18 @@ JOINS = Rate("joins", 600, 50.0, "You send")
 LORAS = Rate("loras", 4, 1 / 20, "You fetch LoRAs")
 EXPORTS = Rate("exports", 12, 0.5, "You save files")
 OPENS = Rate("opens", 12, 0.5, "You open files")
+VIEWS = Rate("views", 240, 20.0, "You load large pictures")
+"""What is decoded for each answer."""
+SAVES = Rate("saves", 60, 2.0, "You save pictures")
+"""What may have to be made again first."""
+REQUESTS = Rate("requests", 3000, 200.0, "You send requests")
+"""All others, the thumbnails of a long wall among them."""
 PINS = Rate("pins", 60, 4.0, "You pin pictures")
+MESSAGES = Rate("messages", 480, 240.0, "You type")
+"""Of one socket: a held key repeats 30 to 60 times a second, and the fastest mouse drags a slider
+120 times; above twice that the next message is read later, and nobody is refused."""
+ADDRESS_MESSAGES = Rate("address messages", 2000, 1000.0, "You type")
+"""Of all sockets of an address: two people who drag at once, each with four variations."""
 MOST_SOCKETS = 24
 TOO_MANY_PAGES = "Too many pages are open from your address; close one and reload this."
 
@@ -66,6 +78,55 @@ def taken(bucket: Bucket | None, burst: int, per_s: float, now: float) -> tuple[
     return Bucket(tokens, at), (1 - tokens) / per_s
 
 
+def booked(bucket: Bucket | None, burst: int, per_s: float, now: float) -> tuple[Bucket, float]:
+    """The bucket after one more that is let through at its turn, and the seconds until that.
+
+    It may owe tokens: whoever waits its turn before it asks again owes no more than one.
+    """
+    before = bucket or Bucket(burst, now)
+    passed_s = max(0.0, now - before.at)
+    tokens = min(float(burst), before.tokens + passed_s * per_s) - 1
+    return Bucket(tokens, max(now, before.at)), max(0.0, -tokens / per_s)
+
+
+Rule = Callable[[Bucket | None, int, float, float], tuple[Bucket, float]]
+
+
+class Pace:
+    """How quickly the messages of one socket are read. Lives on the event loop alone."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._bucket: Bucket | None = None
+
+    def turn_s(self) -> float:
+        """One more came; the seconds until it may be heard."""
+        self._bucket, wait_s = booked(self._bucket, MESSAGES.burst, MESSAGES.per_s, self._clock())
+        return wait_s
+
+
+class Places:
+    """Who does at this moment what only so many may do at once: `each` of an address, `all`
+    together. Lives on the event loop alone."""
+
+    def __init__(self, each: int, every: int) -> None:
+        self._each = each
+        self._every = every
+        self._of: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, address: str) -> Iterator[bool]:
+        """Whether there is a place for `address`, which it has within the context."""
+        name, times = household(address)
+        has_one = self._of[name] < self._each * times and self._of.total() < self._every
+        self._of[name] += has_one
+        try:
+            yield has_one
+        finally:
+            self._of[name] -= has_one
+            self._of += Counter()
+
+
 class Limits:
     """The buckets and open pages of each address. Safe to use from several threads."""
 
@@ -83,10 +144,17 @@ class Limits:
 
     def wait_s(self, rate: Rate, address: str) -> float:
         """Take one of `rate` for `address`; the seconds to wait where there is none, else 0."""
-        key, times = _household(address)
+        return self._asked(taken, rate, address)
+
+    def turn_s(self, rate: Rate, address: str) -> float:
+        """Take one of `rate` for `address` in any case; the seconds until its turn."""
+        return self._asked(booked, rate, address)
+
+    def _asked(self, rule: Rule, rate: Rate, address: str) -> float:
+        key, times = household(address)
         with self._lock:
             bucket = self._buckets.pop((rate.name, key), None)
-            kept, wait_s = taken(bucket, rate.burst * times, rate.per_s * times, self._clock())
+            kept, wait_s = rule(bucket, rate.burst * times, rate.per_s * times, self._clock())
             self._buckets[rate.name, key] = kept
             # Whoever asked longest ago has the fullest bucket to lose.
             while len(self._buckets) > self._most:
@@ -95,7 +163,7 @@ class Limits:
 
     def enter(self, address: str) -> bool:
         """One more page of `address`; False, and nothing is counted, if it has enough."""
-        key, times = _household(address)
+        key, times = household(address)
         with self._lock:
             if self._pages[key] >= MOST_SOCKETS * times:
                 return False
@@ -104,14 +172,14 @@ class Limits:
 
     def leave(self, address: str) -> None:
         """A page of `address` is gone."""
-        key, _ = _household(address)
+        key, _ = household(address)
         with self._lock:
             self._pages[key] -= 1
             if self._pages[key] <= 0:
                 del self._pages[key]
 
 
-def _household(address: str) -> tuple[str, int]:
+def household(address: str) -> tuple[str, int]:
     """Under which name `address` is counted, and how many times the usual it may do."""
     try:
         found = ip_address(address.partition("%")[0])

@@ -43,6 +43,7 @@ FLOORS = {
     "files": 1,
     "seal": 1,
     "tickets": 1,
+    "open_files": 1,
     "ledger": 1,
     "states": 1,
     "pins": 1,

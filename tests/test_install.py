@@ -1,6 +1,7 @@
 """What `make` installed is what was meant."""
 
 import importlib.metadata
+import re
 from pathlib import Path
 
 import PIL
@@ -25,6 +26,38 @@ def test_every_package_has_its_pinned_version(name: str) -> None:
         pins("requirements.txt") | pins("requirements-dev.txt") | pins("requirements-pillow.txt")
     )[name]
     assert importlib.metadata.version(name).split("+")[0] == wanted
+
+
+REQUIREMENTS = sorted({path.name for path in ROOT.glob("requirements*.txt")})
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_the_lock_agrees_with_what_is_asked_for(name: str) -> None:
+    locked = {normal(key): version for key, version in pins("constraints.txt").items()}
+    for key, version in pins(name).items():
+        # It goes over the cap of Gradio, which no resolver would allow.
+        assert key == "pillow" or locked[normal(key)] == version
+
+
+def test_the_lock_holds_on_every_machine() -> None:
+    for name, version in pins("constraints.txt").items():
+        assert version.replace(".", "").replace("post", "").isalnum(), name
+        assert not name.lower().startswith(("nvidia", "cuda", "triton", "pillow")), name
+
+
+def test_what_runs_is_what_is_locked() -> None:
+    here = {
+        normal(dist.metadata["Name"]): dist.version.split("+")[0]
+        for dist in importlib.metadata.distributions()
+    }
+    locked = {normal(key): version for key, version in pins("constraints.txt").items()}
+    assert {name: here[name] for name in locked if name in here} == {
+        name: version for name, version in locked.items() if name in here
+    }
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_nothing_forbidden_came_along() -> None:

@@ -5,7 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klein_ui import limits
-from klein_ui.limits import CALLS, GENEROUS, MOST_SOCKETS, UPLOADS, Bucket, Limits, Rate, taken
+from klein_ui.limits import (
+    ADDRESS_MESSAGES,
+    CALLS,
+    GENEROUS,
+    MOST_SOCKETS,
+    UPLOADS,
+    Bucket,
+    Limits,
+    Pace,
+    Places,
+    Rate,
+    booked,
+    taken,
+)
 
 PUBLIC = "203.0.114.7"
 SMALL = Rate("small", 2, 0.5, "You ask")
@@ -94,6 +107,39 @@ def test_a_household_of_ipv6_is_one_and_a_mapped_address_is_its_own() -> None:
     assert own.wait_s(SMALL, "a name of no address") == 0
 
 
+@given(st.integers(1, 50), st.floats(0.01, 100), st.lists(st.floats(0, 30), min_size=1))
+def test_who_waits_its_turn_is_never_quicker_than_the_rate(
+    burst: int, per_s: float, gaps: list[float]
+) -> None:
+    bucket: Bucket | None = None
+    now, began = 100.0, 100.0 + gaps[0]
+    for heard, gap in enumerate(gaps, start=1):
+        bucket, wait_s = booked(bucket, burst, per_s, now := now + gap)
+        assert bucket.tokens >= -1.001
+        now += wait_s
+        assert heard <= burst + (now - began) * per_s + 1e-3
+
+
+@pytest.mark.parametrize("per_s", [30, 60, 120, 60 + 120])
+def test_no_hand_sends_messages_that_wait(per_s: int) -> None:
+    clock = Clock()
+    pace, own = Pace(clock), Limits(clock)
+    for _ in range(60 * per_s):
+        clock.now += 1 / per_s
+        # With its three variations, a page has four sockets.
+        assert [own.turn_s(ADDRESS_MESSAGES, PUBLIC) for _ in range(4)] == [0.0] * 4
+        assert pace.turn_s() == 0.0
+
+
+def test_the_messages_of_an_address_share_its_rate() -> None:
+    clock = Clock()
+    own = Limits(clock)
+    waits = [own.turn_s(ADDRESS_MESSAGES, PUBLIC) for _ in range(ADDRESS_MESSAGES.burst + 10)]
+    assert set(waits[: ADDRESS_MESSAGES.burst]) == {0.0}
+    assert waits[-1] == pytest.approx(10 / ADDRESS_MESSAGES.per_s)
+    assert own.turn_s(ADDRESS_MESSAGES, "203.0.114.8") == 0.0
+
+
 def test_pages_are_counted_and_given_back() -> None:
     own = Limits(Clock())
     assert all(own.enter(PUBLIC) for _ in range(MOST_SOCKETS))
@@ -102,3 +148,18 @@ def test_pages_are_counted_and_given_back() -> None:
     own.leave(PUBLIC)
     assert own.enter(PUBLIC)
     assert limits.TOO_MANY_PAGES.endswith(".")
+
+
+def test_places_are_few_for_each_address_and_for_all() -> None:
+    places = Places(2, 3)
+    with places.taken(PUBLIC) as first, places.taken(PUBLIC) as second:
+        assert first
+        assert second
+        with places.taken(PUBLIC) as third, places.taken("203.0.114.8") as other:
+            assert not third
+            assert other
+            with places.taken("203.0.114.9") as last:
+                assert not last
+    assert not places._of
+    with places.taken(PUBLIC) as again:
+        assert again

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from klein_ui.contract import Frame, InvalidPicture, InvalidRequest, KleinError, Pixels, Request
-from klein_ui.limits import Rate
+from klein_ui.limits import REQUESTS, Rate
 from klein_ui.roles import typed
 from klein_ui.store import NoRoom, PictureStore
 from klein_ui.ui import socket
@@ -30,10 +30,10 @@ class Refused(Exception):
 
 
 def route(
-    path: str, handler: Handler, services: Services, method: str, rate: Rate | None = None
+    path: str, handler: Handler, services: Services, method: str, rate: Rate = REQUESTS
 ) -> Route:
-    """`handler` at `path`; what it refuses or fails to do becomes `{"sentence": ...}`. With a
-    `rate`, each address may ask so often."""
+    """`handler` at `path`, which each address may ask as often as `rate` says; what it refuses or
+    fails to do becomes `{"sentence": ...}`."""
     return Route(path, partial(_answer, handler, services, rate), methods=[method])
 
 
@@ -68,16 +68,15 @@ def settings_of(asked: Request) -> dict[str, object]:
 
 
 async def _answer(
-    handler: Handler, services: Services, rate: Rate | None, request: HTTPRequest
+    handler: Handler, services: Services, rate: Rate, request: HTTPRequest
 ) -> Response:
     """What `handler` says; whatever it raises as a sentence with its status."""
     # Whatever the method: Gradio lets any page read what it gets, and the cookie may come along.
     if not socket.same_origin(request.headers):
         return _refusal(403, FOREIGN_PAGE)
-    if rate is not None:
-        wait_s = services.limits.wait_s(rate, address_of(request))
-        if wait_s > 0:
-            return _refusal(429, rate.sentence(wait_s), {"Retry-After": str(math.ceil(wait_s))})
+    wait_s = services.limits.wait_s(rate, address_of(request))
+    if wait_s > 0:
+        return _refusal(429, rate.sentence(wait_s), {"Retry-After": str(math.ceil(wait_s))})
     try:
         return await handler(services, request)
     except Refused as refused:

@@ -19,6 +19,7 @@ from klein_ui.ui import answers, board_routes, bodies
 from klein_ui.ui.services import Services
 
 CLIP_PATH = "/gradio_api/live/history/clip"
+MOST_AT_ONCE = 2
 UNREADABLE = "This is no request for a clip; reload the page, then save it again."
 
 
@@ -34,14 +35,17 @@ class Wanted:
 
 def routes(services: Services) -> list[BaseRoute]:
     """The route to hand to `launch`, before those that take any id in its place."""
-    return [answers.route(CLIP_PATH, clip, services, "POST", limits.EXPORTS)]
+    # A clip is large while it is made.
+    making = partial(clip, asyncio.Semaphore(MOST_AT_ONCE))
+    return [answers.route(CLIP_PATH, making, services, "POST", limits.EXPORTS)]
 
 
-async def clip(services: Services, request: HTTPRequest) -> Response:
+async def clip(room: asyncio.Semaphore, services: Services, request: HTTPRequest) -> Response:
     """`{"session", "from", "to", "as": "webp" or "gif"}` -> the clip, to be saved."""
     owner = board_routes.owner(request)
     wanted = _wanted(await bodies.fields(request))
-    made = await asyncio.to_thread(_made, services, owner, wanted)
+    async with room:
+        made = await asyncio.to_thread(_made, services, owner, wanted)
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
         "Cache-Control": "no-store",

@@ -1,7 +1,7 @@
 """The live loop over Gradio events, for networks that let no WebSocket through."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import anyio
@@ -15,16 +15,20 @@ from klein_ui.ui.addresses import address_of
 from klein_ui.ui.keeper import Keeper
 from klein_ui.ui.outbox import Outbox
 from klein_ui.ui.owners import owner_of
+from klein_ui.ui.reaper import unread
 from klein_ui.ui.services import Services
 from klein_ui.ui.socket import encode, hear
 
-IDLE_S = 120.0
+IDLE_S = 10.0
+"""How long a lane is kept after its last reply was taken; the next request opens another."""
+UNHEARD_S = 15.0
+"""How long replies may lie unread before nobody listens; a slow network takes some seconds."""
 SCRIPT = "window.kleinLive.lane(props, () => trigger('send'), watch)"
 
 
 def place(services: Services, blocks: gr.Blocks) -> None:
     """Put the hidden part that the page speaks through into the blocks being built."""
-    lanes = Lanes(services)
+    lanes = Lanes(services, lambda session_hash: unread(blocks, session_hash))
     part = gr.HTML(
         value="",
         elem_id="klein-lane",
@@ -55,32 +59,38 @@ class _Lane:
     address: str
     owner: object = None
     reaper: asyncio.TimerHandle | None = None
+    unread: int = 0
+    read_at: float = 0.0
 
 
 class Lanes:
     """The pages that came over Gradio events. Lives on the event loop alone."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, unread: Callable[[str], int] = lambda _: 0) -> None:
+        """`unread` says how many replies to the page of a session hash nobody took yet."""
         self._services = services
+        self._unread = unread
         self._lanes: dict[str, _Lane] = {}
 
     async def follow(self, message: str, request: gr.Request) -> AsyncIterator[str]:
         """Frames for one request as JSON, the last one final; ends early when a newer one comes."""
         name = f"lane-{request.session_hash}"
+        is_new = name not in self._lanes
         lane = self._open(name, request)
         if lane is None:
             yield wire.failed(Failed(0, wire.FULL))
             return
         self._own(lane, name)
         refused = hear(self._services, name, message, lane.keeper)
+        wants = refused is None and _wants(said := wire.up(message))
+        if is_new and not wants:
+            # A place is for who gets something.
+            self.close(request.session_hash)
         if refused is not None:
             yield refused
-            return
-        said = wire.up(message)
-        if said.fields is None and said.wanted is None:
-            return
-        async for text in self._texts(lane, said, name):
-            yield text
+        elif wants:
+            async for text in self._texts(lane, said, name):
+                yield text
 
     async def left(self, request: gr.Request) -> None:
         """The page was closed or reloaded; most had their socket and no lane."""
@@ -110,13 +120,26 @@ class Lanes:
         return lane
 
     def _own(self, lane: _Lane, name: str) -> None:
-        """Make the running task the one that hears; a lane nobody uses is closed after a while."""
+        """Make the running task the one that hears."""
+        lane.owner = object()
+        lane.read_at = asyncio.get_running_loop().time()
+        lane.outbox.wake()
+        self._keep(lane, name)
+
+    def _keep(self, lane: _Lane, name: str) -> None:
+        """Close the lane, unless this is called again within a while."""
         if lane.reaper:
             lane.reaper.cancel()
         loop = asyncio.get_running_loop()
-        lane.reaper = loop.call_later(IDLE_S, self.close, name.removeprefix("lane-"))
-        lane.owner = object()
-        lane.outbox.wake()
+        lane.reaper = loop.call_later(IDLE_S, self.close, _session_of(name))
+
+    def _is_heard(self, lane: _Lane, name: str) -> bool:
+        """Whether somebody takes the replies, as far as that can be seen."""
+        now, before = asyncio.get_running_loop().time(), lane.unread
+        lane.unread = self._unread(_session_of(name))
+        if lane.unread == 0 or lane.unread < before:
+            lane.read_at = now
+        return now - lane.read_at < UNHEARD_S
 
     async def _texts(self, lane: _Lane, said: wire.Up, name: str) -> AsyncIterator[str]:
         me = lane.owner
@@ -126,6 +149,10 @@ class Lanes:
             # What is there is the newer event's to take.
             if lane.owner is not me:
                 return
+            if not self._is_heard(lane, name):
+                self.close(_session_of(name))
+                return
+            self._keep(lane, name)
             ahead = self._services.dispatcher.ahead(name) if waiting.cancelled_caught else None
             if ahead is not None:
                 yield wire.busy(ahead)
@@ -145,6 +172,15 @@ class Lanes:
                 return wire.frame_event(event, name, encoded, mime, fine=fine, kept=kept)
             case _:
                 return wire.spoken(event)
+
+
+def _session_of(name: str) -> str:
+    return name.removeprefix("lane-")
+
+
+def _wants(said: wire.Up) -> bool:
+    """Whether something comes back, a picture or another model."""
+    return said.fields is not None or said.wanted is not None
 
 
 def _is_last(event: Event, said: wire.Up) -> bool:

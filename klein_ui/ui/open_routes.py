@@ -2,9 +2,9 @@
 
 import asyncio
 import tempfile
-from functools import partial
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
@@ -18,11 +18,14 @@ from klein_ui.files import sentence
 from klein_ui.provenance import archive, chunks
 from klein_ui.provenance.reading import MAX_SIDECAR_BYTES, Found, kind_of, read
 from klein_ui.ui import answers, bodies
+from klein_ui.ui.addresses import address_of
 from klein_ui.ui.board_routes import NOBODY
 from klein_ui.ui.opened import opened, opened_link, told
 from klein_ui.ui.owners import owner_of
 from klein_ui.ui.rebuilt import rebuilt
 from klein_ui.ui.services import Services
+
+T = TypeVar("T")
 
 OPEN_PATH = "/gradio_api/live/open"
 MAX_FILE_BYTES = 64 * 2**20
@@ -30,19 +33,32 @@ MAX_ARCHIVE_BYTES = 512 * 2**20
 MOST_TOLD = 200
 """Requests of one answer; a board has all that it can hold."""
 
+MOST_AT_ONCE, MOST_OF_ADDRESS = 8, 2
+"""Each may lie on the disk as large as an archive, for as long as its sender takes."""
+RECEIVE_S = 900.0
+"""An archive at 5 Mbit/s."""
+
+TOO_MANY = "Too many files are being opened at this moment; open yours again in a minute."
 TOO_LARGE = f"The file is larger than {MAX_FILE_BYTES // 2**20} MB; choose the export itself."
 TOO_LARGE_ARCHIVE = f"An archive may have {MAX_ARCHIVE_BYTES // 2**20} MB; export fewer pins."
 CUT_OFF = "The file was cut off on its way; open it again."
+TOO_SLOW = f"The file took longer than {RECEIVE_S / 60:.0f} minutes; open it from nearer by."
 NO_PAIR = "Give a picture and the JSON file beside it, both at once."
 EMPTY = "The file is empty; choose another."
 
 
 def routes(services: Services) -> list[BaseRoute]:
     """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
+    places, turn = limits.Places(MOST_OF_ADDRESS, MOST_AT_ONCE), asyncio.Lock()
+
+    async def opening(services: Services, request: HTTPRequest) -> Response:
+        with places.taken(address_of(request)) as has_one:
+            if not has_one:
+                raise answers.Refused(503, TOO_MANY)
+            return await opened_file(turn, services, request)
+
     return [
-        answers.route(
-            OPEN_PATH, partial(opened_file, asyncio.Lock()), services, "POST", limits.OPENS
-        ),
+        answers.route(OPEN_PATH, opening, services, "POST", limits.OPENS),
         answers.route(OPEN_PATH, opened_query, services, "GET"),
     ]
 
@@ -62,10 +78,10 @@ async def opened_file(turn: asyncio.Lock, services: Services, request: HTTPReque
     """
     wants_board, owner = request.query_params.get("board") == "1", owner_of(request)
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await _requests(services, await _of_pair(request))
+        return await _requests(services, await _in_time(_of_pair(request)))
     # Deletes itself once it is closed.
     with tempfile.TemporaryFile(dir=_folder(services)) as file:
-        kind = await _received(request, file)
+        kind = await _in_time(_received(request, file))
         async with turn:
             found = await asyncio.to_thread(_read, file, kind)
         if not (found.is_board and wants_board):
@@ -75,6 +91,14 @@ async def opened_file(turn: asyncio.Lock, services: Services, request: HTTPReque
         source = file if kind == "ZIP" else None
         board, notes = await rebuilt(services, owner, found, source, request.is_disconnected)
         return _answer([], notes, board=board, title=found.title, is_board=True)
+
+
+async def _in_time(receiving: Coroutine[None, None, T]) -> T:
+    try:
+        return await asyncio.wait_for(receiving, RECEIVE_S)
+    except TimeoutError as error:
+        # Who lets it drip must not hold the place of others.
+        raise answers.Refused(408, TOO_SLOW) from error
 
 
 async def _requests(services: Services, found: Found) -> Response:

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from klein_ui import access, decoders
+from klein_ui import access, decoders, open_files
 from klein_ui.ui import (
     api,
     between,
@@ -20,6 +20,7 @@ from klein_ui.ui import (
     boundary,
     client,
     clip_routes,
+    connections,
     diagnostics,
     door,
     edit,
@@ -155,6 +156,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
     # Else sixteen megabytes are read before anybody counts the letters of a message.
     blocks.server.config.ws_max_size = wire.MAX_MESSAGE_BYTES
     blocks.server.config.ws_max_queue = 8
+    connections.watch(blocks.server.config, open_files.raised())
     if block_thread:
         blocks.block_thread()
     return Served(app, url)

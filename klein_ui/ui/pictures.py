@@ -33,9 +33,9 @@ def routes(services: Services) -> list[BaseRoute]:
     turn, room = asyncio.Lock(), asyncio.Semaphore(MOST_UPLOADS)
     return [
         answers.route(PICTURES_PATH, partial(add, turn, room), services, "POST", limits.UPLOADS),
-        answers.route(PICTURE_PATH, partial(picture_jpeg, turn), services, "GET"),
-        answers.route(changes.CHANGES_PATH, changes.changes_png, services, "GET"),
-        answers.route(changes.SOURCES_PATH, changes.sources, services, "POST"),
+        answers.route(PICTURE_PATH, partial(picture_jpeg, turn), services, "GET", limits.VIEWS),
+        answers.route(changes.CHANGES_PATH, changes.changes_png, services, "GET", limits.SAVES),
+        answers.route(changes.SOURCES_PATH, changes.sources, services, "POST", limits.EXPORTS),
     ]
 
 

@@ -12,7 +12,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from klein_ui import compare, images, uploads
+from klein_ui import compare, images, limits, uploads
 from klein_ui.contract import Frame, Origin, Pixels, Request, Stage, Timings
 from klein_ui.palette import palette
 from klein_ui.provenance import reading
@@ -33,10 +33,14 @@ def routes(services: Services) -> list[BaseRoute]:
     turn = asyncio.Lock()
     return [
         answers.route(f"{PIN_PATH}/thumbnail.webp", thumbnail, services, "GET"),
-        answers.route(f"{PIN_PATH}/picture.jpg", partial(picture, turn), services, "GET"),
-        answers.route(f"{PIN_PATH}/palette", partial(colours, turn), services, "GET"),
-        answers.route(f"{PIN_PATH}/frame", partial(frame, turn), services, "POST"),
-        answers.route(f"{PIN_PATH}/reference", partial(reference, turn), services, "POST"),
+        answers.route(
+            f"{PIN_PATH}/picture.jpg", partial(picture, turn), services, "GET", limits.VIEWS
+        ),
+        answers.route(f"{PIN_PATH}/palette", partial(colours, turn), services, "GET", limits.VIEWS),
+        answers.route(f"{PIN_PATH}/frame", partial(frame, turn), services, "POST", limits.VIEWS),
+        answers.route(
+            f"{PIN_PATH}/reference", partial(reference, turn), services, "POST", limits.VIEWS
+        ),
     ]
 
 

@@ -48,6 +48,12 @@ class Messages(LRUCache[str, asyncio.Queue[Any]]):
             super().__delitem__(name)
 
 
+def unread(blocks: Blocks, name: str) -> int:
+    """How many messages to session `name` nobody has taken yet."""
+    messages = blocks._queue.pending_messages_per_session.get(name)
+    return 0 if messages is None else messages.qsize()
+
+
 class Reaper:
     """Sweeps the queue of `blocks`; lives on the event loop alone."""
 
@@ -90,8 +96,7 @@ class Reaper:
         events = queue.pending_event_ids_session.get(name, ())
         if any(event in queue.event_ids_to_events for event in events):
             return None
-        messages = queue.pending_messages_per_session.get(name)
-        return 0 if messages is None else messages.qsize()
+        return unread(self._blocks, name)
 
     def _since(self, name: str, unread: int, now: float) -> tuple[float, int]:
         since, before = self._idle_since.get(name, (now, unread))

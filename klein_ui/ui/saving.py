@@ -7,10 +7,11 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from klein_ui import permalink, provenance
+from klein_ui import limits, permalink, provenance
 from klein_ui.contract import Frame, KleinError
 from klein_ui.provenance.export import Exported, Format
 from klein_ui.ui import answers, export_routes, socket
+from klein_ui.ui.addresses import address_of
 from klein_ui.ui.services import Services
 
 FRAME_PATH = "/gradio_api/live/frames/{name}.png"
@@ -40,6 +41,9 @@ async def picture(services: Services, request: HTTPRequest) -> Response:
     kind = export_routes.FORMATS.get(query.get("format", "png"))
     if kind is None:
         return PlainTextResponse(NO_FORMAT, 422)
+    wait_s = services.limits.wait_s(limits.SAVES, address_of(request))
+    if wait_s > 0:
+        return PlainTextResponse(limits.SAVES.sentence(wait_s), 429)
     try:
         frame = await socket.frame_named(services, request.path_params["name"])
         if frame is None:

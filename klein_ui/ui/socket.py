@@ -48,16 +48,22 @@ async def live(services: Services, socket: WebSocket) -> None:
         await socket.close(POLICY_VIOLATION, "Open the app from its own address.")
         return
     if services.dispatcher.is_full():
-        await socket.close(TRY_AGAIN_LATER, wire.FULL)
+        await _refuse(socket, wire.FULL)
         return
     address = address_of(socket)
     if not services.limits.enter(address):
-        await socket.close(TRY_AGAIN_LATER, limits.TOO_MANY_PAGES)
+        await _refuse(socket, limits.TOO_MANY_PAGES)
         return
     try:
         await _talk(services, socket)
     finally:
         services.limits.leave(address)
+
+
+async def _refuse(socket: WebSocket, sentence: str) -> None:
+    """Close with a `sentence` of at most 123 bytes; a page hears none before its socket is open."""
+    await socket.accept()
+    await socket.close(TRY_AGAIN_LATER, sentence)
 
 
 async def _talk(services: Services, socket: WebSocket) -> None:
@@ -150,10 +156,15 @@ async def _first_to_end(way: Coroutine[None, None, None], others: anyio.CancelSc
 
 
 async def _read(services: Services, socket: WebSocket, name: str, keeper: Keeper) -> None:
+    pace, address = limits.Pace(), address_of(socket)
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return
+        turns_s = pace.turn_s(), services.limits.turn_s(limits.ADDRESS_MESSAGES, address)
+        if (wait_s := max(turns_s)) > 0:
+            # Nothing more is read meanwhile, so who sends too much is slowed by its own network.
+            await asyncio.sleep(wait_s)
         # Of a binary message there is no text, which is refused as what is no text.
         text = message.get("text")
         refused = hear(services, name, text, keeper)

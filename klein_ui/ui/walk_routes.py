@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import quote
 
 from starlette.requests import Request as HTTPRequest
@@ -20,6 +21,7 @@ from klein_ui.ui.services import Services
 WALK_PATH = "/gradio_api/live/walk"
 STRIP = "strip"
 LEAST, MOST = 2, 48
+MOST_AT_ONCE = 2
 MAX_NAME_CHARS = 5_000
 
 NO_FRAMES = f"A walk needs {LEAST} to {MOST} pictures."
@@ -28,15 +30,29 @@ NO_KIND = "A walk is a clip, webp or gif, or a strip."
 
 def routes(services: Services) -> list[BaseRoute]:
     """The routes to hand to `launch`, beside those of :mod:`klein_ui.ui.socket`."""
-    return [answers.route(WALK_PATH, walk, services, "POST", limits.EXPORTS)]
+    # Its pictures lie in memory, and may have to be made again.
+    making = partial(walk, asyncio.Semaphore(MOST_AT_ONCE))
+    return [answers.route(WALK_PATH, making, services, "POST", limits.EXPORTS)]
 
 
-async def walk(services: Services, request: HTTPRequest) -> Response:
+async def walk(room: asyncio.Semaphore, services: Services, request: HTTPRequest) -> Response:
     """`{"frames": [names], "as": "webp" | "gif" | "strip", "name"}` becomes one file.
 
     What is no longer in memory is made again. The file holds no request, since it is of many.
     """
     names, kind, title = _asked(await bodies.fields(request))
+    async with room:
+        made = await _of_frames(services, request, names, kind, title)
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
+        "Cache-Control": "no-store",
+    }
+    return Response(made.data, media_type=made.mime, headers=headers)
+
+
+async def _of_frames(
+    services: Services, request: HTTPRequest, names: list[str], kind: str, title: str
+) -> Clip:
     pictures = dict[str, Picture]()
     for name in dict.fromkeys(names):
         if await request.is_disconnected():
@@ -44,12 +60,7 @@ async def walk(services: Services, request: HTTPRequest) -> Response:
         frame = await answers.frame_of(services, name)
         # One frame at a time: what waits are JPEGs.
         pictures[name] = await asyncio.to_thread(_checked, services, frame)
-    made = await asyncio.to_thread(_made, services, [pictures[name] for name in names], kind, title)
-    headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
-        "Cache-Control": "no-store",
-    }
-    return Response(made.data, media_type=made.mime, headers=headers)
+    return await asyncio.to_thread(_made, services, [pictures[name] for name in names], kind, title)
 
 
 def _asked(fields: dict[str, object]) -> tuple[list[str], str, str]:

@@ -1,14 +1,17 @@
 """Whoever has to wait is told how many come before, over both ways."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
 import gradio as gr
+import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -19,7 +22,7 @@ from klein_ui.limits import OPENS, UPLOADS
 from klein_ui.loading import Source
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
-from klein_ui.ui import open_routes, pictures, socket, wire
+from klein_ui.ui import health_routes, metrics, open_routes, page, pictures, socket, wire
 from klein_ui.ui.lane import Lanes
 from klein_ui.ui.services import Services
 
@@ -90,10 +93,10 @@ def test_too_many_pages_of_one_address_are_refused(
         with (
             client.websocket_connect(socket.SOCKET_PATH),
             client.websocket_connect(socket.SOCKET_PATH),
+            client.websocket_connect(socket.SOCKET_PATH) as third,
             pytest.raises(WebSocketDisconnect) as refused,
-            client.websocket_connect(socket.SOCKET_PATH),
         ):
-            pass
+            third.receive_text()
         assert refused.value.code == socket.TRY_AGAIN_LATER
         assert refused.value.reason == limits.TOO_MANY_PAGES
         with client.websocket_connect(socket.SOCKET_PATH) as page:
@@ -115,3 +118,58 @@ def test_more_than_the_rate_is_answered_with_429(
     assert reply.status_code == 429
     assert reply.json() == {"sentence": rate.sentence(1 / rate.per_s)}
     assert reply.headers["retry-after"] == str(round(1 / rate.per_s))
+
+
+class Spent(limits.Limits):
+    """Limits of an address that did all it may."""
+
+    def wait_s(self, rate: limits.Rate, address: str) -> float:
+        return 5.0
+
+
+def test_no_route_of_the_page_is_without_a_rate(services: Services) -> None:
+    free = {socket.SOCKET_PATH, health_routes.ALIVE_PATH, health_routes.READY_PATH, metrics.PATH}
+    routes = page.routes(replace(services, limits=Spent()))
+    with TestClient(Starlette(routes=routes)) as client:
+        for route in routes:
+            if isinstance(route, Route) and route.path not in free:
+                method = min(route.methods or {"GET"})
+                answer = client.request(method, route.path.replace("{", "").replace("}", ""))
+                assert answer.status_code == 429, route.path
+
+
+async def test_files_are_opened_a_few_at_a_time(services: Services) -> None:
+    held = asyncio.Event()
+
+    async def dripping() -> AsyncIterator[bytes]:
+        yield b"\x89PNG"
+        await held.wait()
+
+    transport = httpx.ASGITransport(Starlette(routes=open_routes.routes(services)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        first = [
+            asyncio.create_task(client.post(open_routes.OPEN_PATH, content=dripping()))
+            for _ in range(open_routes.MOST_AT_ONCE)
+        ]
+        await asyncio.sleep(0.2)
+        refused = await client.post(open_routes.OPEN_PATH, content=b"x")
+        assert (refused.status_code, refused.json()["sentence"]) == (503, open_routes.TOO_MANY)
+        held.set()
+        assert {answer.status_code for answer in await asyncio.gather(*first)} == {422}
+        assert (await client.post(open_routes.OPEN_PATH, content=b"x")).status_code == 422
+
+
+async def test_a_file_that_drips_is_given_up(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_routes, "RECEIVE_S", 0.05)
+
+    async def dripping() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
+    transport = httpx.ASGITransport(Starlette(routes=open_routes.routes(services)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        answer = await client.post(open_routes.OPEN_PATH, content=dripping())
+    assert (answer.status_code, answer.json()["sentence"]) == (408, open_routes.TOO_SLOW)

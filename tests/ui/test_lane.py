@@ -2,17 +2,25 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
 import gradio as gr
 import pytest
 
-from klein_ui import dispatcher
+from klein_ui import dispatcher, mailboxes
 from klein_ui.dispatcher import Dispatcher
+from klein_ui.engine.fake import FakeEngine
+from klein_ui.loading import Source
+from klein_ui.models import POSTCARD
+from klein_ui.pacing import PacingSettings
 from klein_ui.ui import lane, wire
 from klein_ui.ui.lane import Lanes
 from klein_ui.ui.services import Services
+
+from ..stepping import Steps
 
 
 def page(session_hash: str = "abc") -> gr.Request:
@@ -61,7 +69,7 @@ async def test_a_page_that_leaves_frees_its_slot(services: Services) -> None:
 async def test_a_lane_nobody_uses_is_closed_after_a_while(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane, "IDLE_S", 0.0)
+    monkeypatch.setattr(lane, "IDLE_S", 0.1)
     lanes = Lanes(services)
     closed = asyncio.Event()
     close = services.dispatcher.close
@@ -74,6 +82,46 @@ async def test_a_lane_nobody_uses_is_closed_after_a_while(
     await replies(lanes, message(0))
     await asyncio.wait_for(closed.wait(), 10)
     assert services.dispatcher.stats().sessions == 0
+
+
+@pytest.mark.parametrize("said", ["{", '{"type": "clear", "seq": 1}', message(1, "x" * 9000)])
+async def test_who_asks_for_nothing_takes_no_place(services: Services, said: str) -> None:
+    await replies(Lanes(services), said)
+    assert services.dispatcher.stats().sessions == 0
+    assert services.limits.enter("")
+    assert services.limits._pages[""] == 1
+
+
+@pytest.fixture
+def standing(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """An engine that stands within its first step; ticks and times are short."""
+    monkeypatch.setattr(mailboxes, "BUSY_S", 0.02)
+    monkeypatch.setattr(lane, "IDLE_S", 0.2)
+    monkeypatch.setattr(lane, "UNHEARD_S", 0.1)
+    steps = Steps()
+    source = Source(POSTCARD, lambda report: FakeEngine(sleep=steps.sleep))
+    dispatcher = Dispatcher(source, PacingSettings(settle_s=0.01))
+    dispatcher.start()
+    yield replace(services, dispatcher=dispatcher)
+    steps.free.set()
+    steps.go.put(None)
+    dispatcher.stop()
+
+
+async def test_a_lane_without_a_listener_gives_its_place_back(standing: Services) -> None:
+    lanes = Lanes(standing, lambda session_hash: {"abc": 2}[session_hash])
+    got = await asyncio.wait_for(replies(lanes, message(0)), 10)
+    assert "frame" not in {one["type"] for one in got}
+    assert standing.dispatcher.stats().sessions == 0
+
+
+async def test_who_reads_slowly_keeps_its_place(standing: Services) -> None:
+    left = iter(range(1000, 0, -1))
+    asking = asyncio.create_task(replies(Lanes(standing, lambda _: next(left)), message(0)))
+    await asyncio.sleep(0.5)
+    assert standing.dispatcher.stats().sessions == 1
+    assert not asking.done()
+    asking.cancel()
 
 
 async def test_an_emptied_prompt_drops_what_waits(services: Services) -> None:

@@ -93,7 +93,11 @@ def test_the_name_of_an_owner_does_not_tell_the_cookie() -> None:
     assert owner != browser("y" * 32)
 
 
-@pytest.mark.parametrize("signature", ["", "." + "0" * 64, "." + Seal().sign("browser", MADE_UP)])
+@pytest.mark.parametrize(
+    "signature",
+    ["", "." + "0" * 64, "." + Seal().sign("browser", MADE_UP)],
+    ids=["none", "zeros", "of another key"],
+)
 def test_where_strangers_come_in_a_made_up_name_owns_nothing_and_is_replaced(
     signature: str,
 ) -> None:

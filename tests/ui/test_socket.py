@@ -3,8 +3,10 @@
 import io
 import json
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 
 import numpy as np
 import pytest
@@ -13,13 +15,13 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from klein_ui import dispatcher, provenance, watermark
+from klein_ui import dispatcher, limits, provenance, watermark
 from klein_ui.contract import Lora
 from klein_ui.engine.fake import bands
 from klein_ui.provenance import reading
 from klein_ui.provenance.export import Exporter
 from klein_ui.safety import gate
-from klein_ui.ui import saving, socket
+from klein_ui.ui import saving, socket, wire
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
 
@@ -233,8 +235,51 @@ def test_a_full_server_says_so(
 ) -> None:
     monkeypatch.setattr(dispatcher, "MAX_SESSIONS", 0)
     with (
+        client.websocket_connect(socket.SOCKET_PATH) as page,
         pytest.raises(WebSocketDisconnect) as refused,
-        client.websocket_connect(socket.SOCKET_PATH),
     ):
-        pass
+        page.receive_text()
     assert refused.value.code == socket.TRY_AGAIN_LATER
+    assert refused.value.reason == wire.FULL
+
+
+@pytest.mark.parametrize("sentence", [wire.FULL, limits.TOO_MANY_PAGES])
+def test_why_there_is_no_place_fits_into_a_close_frame(sentence: str) -> None:
+    assert len(sentence.encode()) <= 123
+
+
+def test_too_many_messages_are_read_later_and_all_are_heard(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[float] = []
+    monkeypatch.setattr(limits, "MESSAGES", limits.Rate("messages", 10, 100.0, "You type"))
+    monkeypatch.setattr(
+        type(services.dispatcher), "clear", lambda self, name: heard.append(time.monotonic())
+    )
+    with client.websocket_connect(socket.SOCKET_PATH) as page:
+        page.receive_text()
+        for seq in range(40):
+            page.send_text(f'{{"type": "clear", "seq": {seq}}}')
+        ask(page, 40, "sun")
+        texts = iter(page.receive, None)
+        kinds = [
+            json.loads(message["text"])["type"]
+            for message in takewhile(lambda message: "text" in message, texts)
+        ]
+    assert len(heard) == 40
+    assert "error" not in kinds
+    assert heard[-1] - heard[0] >= (40 - 10 - 1) / 100.0
+
+
+def test_a_flood_of_one_socket_does_not_hold_up_another(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MESSAGES", limits.Rate("messages", 2, 0.01, "You type"))
+    with (
+        client.websocket_connect(socket.SOCKET_PATH) as flood,
+        client.websocket_connect(socket.SOCKET_PATH) as page,
+    ):
+        for seq in range(4):
+            flood.send_text(f'{{"type": "clear", "seq": {seq}}}')
+        ask(page, 1, "sun")
+        assert next_frame(page)[0]["seq"] == 1

@@ -44,6 +44,7 @@ function createBlend(dialog, where, config, pictureOf, pin) {
         if (message.type !== "error" || (message.seq !== seq && message.seq !== waiting?.seq)) return;
         refused(message.sentence);
       },
+      refused: (sentence) => sentence && refused(sentence),
       lost: (isLost) => isLost && say(NO_WAY),
       slow: (isSlow) => isSlow && say(NO_WAY),
     });

@@ -4,7 +4,8 @@ const FAILURES_BEFORE_LANE = 2;
 
 /**
  * `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`, `on.slow(isSlow)`, and
- * `on.shut(isShut)` where the server is there, and says at `admitted` that this page is not let in.
+ * `on.refused(sentence)`, empty once there is a place; `on.shut(isShut)` where the server is there,
+ * and says at `admitted` that this page is not let in.
  */
 function createLink(url, on, admitted = "") {
   let newest = null;
@@ -17,6 +18,7 @@ function createLink(url, on, admitted = "") {
     open() {
       fallback = false;
       shut(false);
+      on.refused("");
       on.lost(false);
       on.slow(false);
       if (newest && newest.seq > settled) socket.send(newest.text);
@@ -26,9 +28,13 @@ function createLink(url, on, admitted = "") {
       const { header, picture } = unpack(buffer);
       deliver(header, picture);
     },
-    closed(failures, everOpened) {
-      if (failures > 1 && admitted) askWhy();
-      if (everOpened) {
+    closed(failures, everOpened, refusal) {
+      on.refused(refusal);
+      if (failures > 1 && admitted && !refusal) askWhy();
+      if (refusal) {
+        // The slower way would find no place either.
+        on.lost(false);
+      } else if (everOpened) {
         on.lost(failures > 1 && !isShut);
       } else if (failures >= FAILURES_BEFORE_LANE && !fallback) {
         fallback = true;

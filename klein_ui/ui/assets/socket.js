@@ -3,11 +3,13 @@
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 10_000;
 const OPENING_MS = 5_000;
+const TRY_AGAIN_LATER = 1013;
 
 /**
  * `on.open()` when the server has spoken, since some proxies open a socket and carry nothing;
- * `on.text(string)`, `on.binary(buffer)`, and `on.closed(failures, everOpened)` where `failures`
- * counts attempts in a row that brought no word.
+ * `on.text(string)`, `on.binary(buffer)`, and `on.closed(failures, everOpened, refusal)` where
+ * `failures` counts attempts in a row that brought no word, and `refusal` is why the server has no
+ * place, or empty.
  */
 function createSocket(url, on) {
   let socket = null;
@@ -23,7 +25,7 @@ function createSocket(url, on) {
     try {
       opening = new WebSocket(url);
     } catch {
-      ended();
+      ended("");
       return;
     }
     socket = opening;
@@ -39,18 +41,18 @@ function createSocket(url, on) {
       if (typeof data === "string") on.text(data);
       else on.binary(data);
     };
-    opening.onclose = () => {
+    opening.onclose = ({ code, reason }) => {
       clearTimeout(limit);
-      ended();
+      ended(code === TRY_AGAIN_LATER ? reason : "");
     };
   }
 
-  function ended() {
+  function ended(refusal) {
     if (isOver) return;
     failures += 1;
     socket = null;
     speaks = false;
-    on.closed(failures, everOpened);
+    on.closed(failures, everOpened, refusal);
     timer = setTimeout(connect, delay());
   }
 

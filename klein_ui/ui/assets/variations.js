@@ -32,6 +32,7 @@ function createVariations(root, where) {
       },
       message() {},
       lost() {},
+      refused: (sentence) => sentence && refuse(),
       slow: (isSlow) => isSlow && refuse(),
     });
     return {

@@ -10,6 +10,7 @@ from klein_ui import models
 from klein_ui.contract import Progress
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.ui import wire
+from klein_ui.ui.socket import TRY_AGAIN_LATER
 
 from .scripted import SOCKET, Server
 from .tab import Site, Tab
@@ -129,6 +130,31 @@ def test_without_websockets_gradio_events_carry_the_pictures(
     tab.type(" too", 40)
     tab.settle()
     assert tab.shown().prompt == "over events too"
+
+
+def test_why_there_is_no_place_is_said_until_there_is_one(open_tab: Callable[..., Tab]) -> None:
+    routes: list[WebSocketRoute] = []
+    is_full = False
+
+    def relay(route: WebSocketRoute) -> None:
+        routes.append(route)
+        if is_full:
+            route.close(code=TRY_AGAIN_LATER, reason=wire.FULL)
+        else:
+            _pass_through(route)
+
+    tab = open_tab(lambda page: page.route_web_socket(SOCKET, relay))
+    tab.type("before")
+    tab.settle()
+    is_full = True
+    routes[0].close()
+    line = tab.page.locator("#klein-message-text")
+    expect(line).to_have_text(wire.FULL)
+    tab.type(" and after")
+    is_full = False
+    tab.settle()
+    assert tab.shown().prompt == "before and after"
+    expect(line).to_have_text("")
 
 
 def test_closing_a_tab_without_websockets_frees_its_slot_too(
