@@ -39,7 +39,7 @@ def routes(services: Services) -> list[BaseRoute]:
 
 async def clip(services: Services, request: HTTPRequest) -> Response:
     """`{"session", "from", "to", "as": "webp" or "gif"}` -> the clip, to be saved."""
-    owner = board_routes.owner(request)
+    owner = board_routes.owner(services, request)
     wanted = _wanted(await bodies.fields(request))
     made = await asyncio.to_thread(_made, services, owner, wanted)
     headers = {

@@ -16,7 +16,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from klein_ui import access, uploads
 from klein_ui.access import Attempts, Cookie, Demand
 from klein_ui.settings import Settings
-from klein_ui.ui import bodies, doorstep, health_routes, metrics, open_routes, pictures
+from klein_ui.ui import (
+    api_routes,
+    bodies,
+    doorstep,
+    health_routes,
+    metrics,
+    open_routes,
+    pictures,
+    programs,
+    tools,
+)
 from klein_ui.ui.answers import FOREIGN_PAGE, Refused
 from klein_ui.ui.headers import Headers
 from klein_ui.ui.owners import owner_of, reach
@@ -31,6 +41,8 @@ TOO_MUCH = f"That is more than {MAX_BODY_BYTES // 2**20} MB; send less."
 LIMITS = {
     pictures.PICTURES_PATH: (uploads.MAX_UPLOAD_BYTES + ROOM, uploads.TOO_LARGE),
     open_routes.OPEN_PATH: (open_routes.MAX_ARCHIVE_BYTES + ROOM, open_routes.TOO_LARGE_ARCHIVE),
+    **api_routes.LIMITS,
+    **tools.LIMITS,
 }
 CALLS = tuple(f"/gradio_api/{name}" for name in ("queue/", "call/", "run/", "cancel", "reset"))
 MAX_CALL_BYTES = 192 * 2**10
@@ -193,15 +205,17 @@ class Door:
         is_read = request.method in ("GET", "HEAD")
         if is_read and (is_part or path in WATCHED or path == SELF_CHECK):
             return None
-        if self._is_known(request) or (path == metrics.PATH and self._is_scraper(request)):
+        knows_no_pages = path == metrics.PATH or programs.is_program(path)
+        if self._is_known(request) or (knows_no_pages and self._is_scraper(request)):
             return None
-        answer = doorstep.said(request, 401, doorstep.LOGIN)
+        sentence = doorstep.LOGIN_BY_PROGRAM if programs.is_program(path) else doorstep.LOGIN
+        answer = doorstep.said(request, 401, sentence)
         if path == metrics.PATH:
             answer.headers["WWW-Authenticate"] = 'Basic realm="metrics"'
         return answer
 
     def _is_scraper(self, request: HTTPRequest) -> bool:
-        """Whether a program that knows no pages sends a login along, as Prometheus does."""
+        """Whether a program that knows no pages sends a login along, such as Prometheus."""
         kind, _, encoded = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "basic":
             return False

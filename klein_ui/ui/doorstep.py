@@ -13,6 +13,9 @@ WRONG = "That is not the token of this server; look at the address that it print
 WANTED_BY_PROGRAM = "This server asks for a token; send it as “Authorization: Bearer …”."
 WRONG_BY_PROGRAM = "That is not the token of this server; send the one that it printed."
 LOGIN = "This server asks for a login; open its page and log in first."
+LOGIN_BY_PROGRAM = (
+    "This server asks for a login; send name and password as “Authorization: Basic …”."
+)
 SLOWER = "Too many wrong tries came from this address; wait a minute and try again."
 
 PAGE = """<!doctype html>

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from klein_ui import access, decoders
 from klein_ui.ui import (
     api,
+    api_routes,
     between,
     board,
     board_routes,
@@ -39,6 +40,7 @@ from klein_ui.ui import (
     refit,
     saving,
     socket,
+    tools,
     walk_routes,
     wire,
 )
@@ -99,6 +101,7 @@ def routes(services: Services) -> list[BaseRoute]:
         *board_routes.routes(services),
         *pin_routes.routes(services),
         *walk_routes.routes(services),
+        *api_routes.routes(services),
     ]
 
 
@@ -120,6 +123,8 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
     """
     settings = services.settings
     logins = {} if settings.logins is None else access.logins(settings.logins)
+    hung = both(reaper.reaping(blocks), door.hung(settings, platform.node(), logins))
+    served = tools.Tools(services) if settings.mcp else None
     app, url, _ = blocks.launch(
         # Gradio writes it into an address as it stands.
         server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
@@ -132,20 +137,21 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         favicon_path=client.FAVICON,
         auth=list(logins.items()) or None,
         app_kwargs={
-            "routes": routes(services),
+            "routes": [*(served.routes() if served else []), *routes(services)],
             "middleware": [
                 Middleware(owners.Named),
                 Middleware(boundary.Guard, limits=services.limits),
             ],
             "exception_handlers": boundary.HANDLERS,
-            "lifespan": both(reaper.reaping(blocks), door.hung(settings, platform.node(), logins)),
+            "lifespan": both(served.lifespan, hung) if served else hung,
         },
         ssr_mode=False,
         pwa=False,
         run_history=False,
         enable_monitoring=False,
         footer_links=[],
-        mcp_server=settings.mcp,
+        # Its tools are ours, in `tools`.
+        mcp_server=False,
     )
     # JPEGs do not deflate, yet uvicorn spends 7 ms a picture on trying; it reads this at each
     # new connection, and gradio's launch has no way to say it before.
