@@ -19,7 +19,9 @@ ENDLESS = "heartbeat|queue/data|dev/reload|startup"
 """Streams that have no end to wait for."""
 
 
-@pytest.mark.parametrize("schema", ["gradio_api/openapi.json", "openapi.json"])
+@pytest.mark.parametrize(
+    "schema", ["gradio_api/openapi.json", "openapi.json", "gradio_api/v1/openapi.json"]
+)
 def test_no_route_answers_500(tmp_path: Path, schema: str) -> None:
     with started(tmp_path) as app:
         argv = [
