@@ -20,6 +20,11 @@ SIGN = ("off", "try", "require")
 LOGS = ("text", "json")
 TOKEN = ENV_PREFIX + "TOKEN"
 LEAST_TOKEN_CHARS = 16
+HOST = r"[a-z0-9_][a-z0-9._-]{0,252}"
+NO_HOST = "no name of a host; give it as live.example.com, without a port"
+# It stands in a header, where a blank or a semicolon would begin something else.
+ORIGIN = rf"https?://(\[[0-9a-f:.]{{2,45}}\]|{HOST})(:\d{{1,5}})?"
+NO_ORIGIN = "no origin of a page; give it as https://blog.example.com, without a path"
 
 Add = Callable[..., None]
 
@@ -57,6 +62,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     logins: Path | None = None
     open: bool = False
+    embed_on: tuple[str, ...] = ()
     is_space: bool = False
     space_host: str = ""
 
@@ -183,7 +189,7 @@ def _add_access(add: Add) -> None:
     add(
         "--allow-host",
         "",
-        type=_hosts,
+        type=_several(HOST, NO_HOST),
         action=_Gather,
         dest="allow_hosts",
         metavar="NAME",
@@ -204,6 +210,17 @@ def _add_access(add: Add) -> None:
         type=_file,
         metavar="FILE",
         help="who may come in, in place of a token: a file with a line “name:password” for each",
+    )
+
+    add(
+        "--embed-on",
+        "",
+        type=_several(ORIGIN, NO_ORIGIN),
+        action=_Gather,
+        dest="embed_on",
+        metavar="ORIGIN",
+        help="pages that may show the prompt box of /embed in a frame, such as "
+        "https://blog.example.com; several with commas, or the flag again (default: none)",
     )
 
 
@@ -321,16 +338,17 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, chosen: argparse.Nam
         parser.error("--token and --logins are two ways to come in; give only one of them")
 
 
-def _hosts(text: str) -> tuple[str, ...]:
-    names = tuple(
-        name.strip().lower().removesuffix(".") for name in text.split(",") if name.strip()
-    )
-    for name in names:
-        if not re.fullmatch(r"[a-z0-9_][a-z0-9._-]{0,252}", name):
-            raise argparse.ArgumentTypeError(
-                f"“{name}” is no name of a host; give it as live.example.com, without a port"
-            )
-    return names
+def _several(pattern: str, wrong: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(
+            part.strip().lower().removesuffix(".") for part in text.split(",") if part.strip()
+        )
+        for one in found:
+            if not re.fullmatch(pattern, one):
+                raise argparse.ArgumentTypeError(f"“{one}” is {wrong}")
+        return found
+
+    return parse
 
 
 def _token(text: str) -> str:

@@ -109,7 +109,7 @@ class Door:
         self._logins = dict(logins)
         self._attempts = Attempts()
         self._clock = clock
-        self._headers = Headers(settings.is_space)
+        self._headers = Headers(settings.is_space, settings.embed_on)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may come in."""

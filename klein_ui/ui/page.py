@@ -24,6 +24,7 @@ from klein_ui.ui import (
     diagnostics,
     door,
     edit,
+    embed,
     export_routes,
     header,
     health_routes,
@@ -102,6 +103,7 @@ def routes(services: Services) -> list[BaseRoute]:
         *pin_routes.routes(services),
         *walk_routes.routes(services),
         *api_routes.routes(services),
+        *embed.routes(),
     ]
 
 

@@ -180,8 +180,8 @@ def test_variations_are_the_seeds_asked_for(client: TestClient) -> None:
     named = lines(client.post(f"{V1}/variations", json={**SMALL, "seeds": [5, 9, 5]}))
     assert sorted(line["seed"] for line in named) == [5, 9]
     assert len(lines(client.post(f"{V1}/variations", json=SMALL))) == 4
-    for wrong in (0, 9, True, "2"):
-        refused(client.post(f"{V1}/variations", json={**SMALL, "count": wrong}), 422, "count")
+    for count in (0, 9, True, "2"):
+        refused(client.post(f"{V1}/variations", json={**SMALL, "count": count}), 422, "count")
     for wrong in ([], [1] * 9, [-1], ["1"], 5):
         refused(client.post(f"{V1}/variations", json={**SMALL, "seeds": wrong}), 422, "seeds")
 
