@@ -148,7 +148,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         "round in another way (default: %(default)s)",
     )
     _add_pace(add)
-    switch("--mcp", "also serve /generate as a tool for MCP clients, at /gradio_api/mcp/")
+    switch("--mcp", "also serve generate, edit and pin as tools of MCP, at /gradio_api/mcp/")
     _add_export(add)
     switch("--watermark", "put an invisible mark into exported pictures, which moves them a little")
     switch(

@@ -22,9 +22,11 @@ REFUSALS = {
     "403": "Another page asks, or boards whose owner nobody knows.",
     "404": "A frame, pin or board that is not there.",
     "413": "The body is too large.",
+    "415": "An edit that is no form.",
     "422": "A field is missing or wrong.",
     "429": "Too often; `Retry-After` says how many seconds to wait.",
     "503": "The engine cannot make it now.",
+    "507": "There is no room on the disk of the server.",
 }
 AS: Schema = {"type": "string", "enum": list(FORMATS), "default": "png"}
 FRAME: Schema = {"type": "string", "description": "A name that a call gave: `Klein-Frame`."}

@@ -1,4 +1,4 @@
-"""On an open server the safety check looks at pictures before anybody sees them."""
+"""The safety check looks at pictures before programs, and on an open server anybody, see them."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ async def seen(services: Services, event: Event) -> Event:
 
 
 async def allowed(services: Services, event: Event) -> Event:
-    """The same whatever the server; so answers to programs are looked at.
+    """The same whatever the server, as answers to programs are looked at everywhere.
 
     Full pictures are looked at; where a check is required, drafts as well, since nothing may be
     seen that it has not allowed.

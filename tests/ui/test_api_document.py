@@ -9,11 +9,21 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from klein_ui import limits, validate
+from klein_ui import limits, uploads, validate
 from klein_ui.contract import InvalidRequest
 from klein_ui.models import KLEIN_4B, POSTCARD, ModelRow
-from klein_ui.ui import api_document, api_fields, api_routes, programs, tool_schemas
+from klein_ui.ui import (
+    api_document,
+    api_fields,
+    api_forms,
+    api_routes,
+    programs,
+    tool_schemas,
+    tools,
+)
 from klein_ui.ui.services import Services
+
+from ..started import ROOT
 
 GUIDED = replace(KLEIN_4B, guidance_scale=4.0, max_guidance_scale=8.0)
 ROWS = (POSTCARD, KLEIN_4B, GUIDED)
@@ -162,3 +172,27 @@ def test_the_tools_have_the_same_limits() -> None:
     for _, schema in tool_schemas.of(POSTCARD).values():
         for name in ("prompt", "seed", "width", "height", "steps"):
             assert schema["properties"][name] == known[name]
+
+
+def test_the_words_about_it_name_all_of_it() -> None:
+    words = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    for way, path in operations(POSTCARD):
+        assert f"| `{way}` | `{path.removeprefix(programs.ROOT)}` |" in words, path
+    fields = {**api_fields.of_stream(POSTCARD), **api_fields.of_variations(POSTCARD)}
+    for name in (*fields, "images", *tool_schemas.of(POSTCARD)):
+        assert f"`{name}`" in words, name
+    for status in api_document.REFUSALS:
+        assert f"| {status} |" in words, status
+    for example in (ROOT / "docs" / "examples").iterdir():
+        assert f"(examples/{example.name})" in words, example.name
+    for rate, names in (
+        (limits.CALLS, ("generate", "edit", "stream", "variations")),
+        (limits.EXPORTS, ("export", "frames/{name}")),
+        (limits.PINS, ("pin",)),
+        (limits.UPLOADS, ("images",)),
+    ):
+        for name in names:
+            (row,) = (line for line in words.splitlines() if f"` | `/{name}` |" in line)
+            assert f"| {rate.burst}, {rate.per_s:g}" in row, name
+    for most in (api_forms.MOST_BYTES, tools.MOST_BYTES, uploads.MAX_UPLOAD_BYTES):
+        assert f"{most // 2**20} MB" in words
