@@ -1,13 +1,14 @@
-"""A program that goes away frees the engine: over real connections, in front of a slow engine."""
+"""Programs over real connections to a slow engine: frames come at once, and who goes frees it."""
 
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from klein_ui.dispatcher import Dispatcher
@@ -55,20 +56,28 @@ def held() -> Held:
     return Held()
 
 
-@pytest.fixture
-def slow(services: Services, held: Held) -> Iterator[tuple[Services, int]]:
-    """An app over an engine that hangs in its first step until a test lets it go on."""
-    engine = FakeEngine(render_s=1.0, sleep=held.sleep)
-    dispatcher = Dispatcher(Source(POSTCARD, lambda report: engine), PacingSettings())
+@contextmanager
+def over(engine: FakeEngine, services: Services) -> Iterator[tuple[Services, int]]:
+    """An app over `engine`, and its port."""
+    dispatcher = Dispatcher(Source(POSTCARD, lambda report: engine), PacingSettings(settle_s=0.01))
     dispatcher.start()
     settings = replace(services.settings, port=free_port(), mcp=True)
     served = replace(services, settings=settings, dispatcher=dispatcher)
     blocks = page.build(served)
     page.launch(blocks, served, block_thread=False)
-    yield served, settings.port
-    held.goes_on.set()
-    blocks.close(verbose=False)
-    dispatcher.stop()
+    try:
+        yield served, settings.port
+    finally:
+        blocks.close(verbose=False)
+        dispatcher.stop()
+
+
+@pytest.fixture
+def slow(services: Services, held: Held) -> Iterator[tuple[Services, int]]:
+    """An app over an engine that hangs in its first step until a test lets it go on."""
+    with over(FakeEngine(render_s=1.0, sleep=held.sleep), services) as at:
+        yield at
+        held.goes_on.set()
 
 
 @pytest.mark.parametrize(("path", "body"), CALLS, ids=[path for path, _ in CALLS])
@@ -92,3 +101,22 @@ def test_who_goes_away_frees_the_engine(
     held.goes_on.set()
     assert services.dispatcher.stop(LONG_S)
     assert services.dispatcher.stats().superseded >= 1
+
+
+def test_a_draft_is_there_before_the_full_picture_is_begun(services: Services) -> None:
+    steps, permits = 4, threading.Semaphore(0)
+    engine = FakeEngine(render_s=1.0, sleep=lambda seconds: permits.acquire(timeout=LONG_S))
+    # What is not measured yet is taken for slow, so a draft comes first.
+    body = {"prompt": "a red sun", "width": 512, "height": 512, "draft": 128, "steps": steps}
+    with over(engine, services) as (_, port), httpx.Client(timeout=LONG_S) as caller:
+        url = f"http://127.0.0.1:{port}{programs.ROOT}/stream"
+        compressed = {"Accept-Encoding": "br, gzip"}
+        permits.release(steps)
+        with caller.stream("POST", url, json=body, headers=compressed) as answer:
+            lines = answer.iter_lines()
+            first = json.loads(next(lines))
+            assert engine.counts.decodes == 1
+            permits.release(steps)
+            last = json.loads(list(lines)[-1])
+    assert (first["stage"], first["width"]) == ("draft", 128)
+    assert (last["stage"], last["width"]) == ("final", 512)
