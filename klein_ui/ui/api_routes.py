@@ -60,17 +60,18 @@ def routes(services: Services) -> list[BaseRoute]:
     turn, waiting = asyncio.Lock(), asyncio.Semaphore(pictures.MOST_UPLOADS)
     sheets = asyncio.Lock()
 
-    def post(name: str, handler: Handler, rate: limits.Rate | None = limits.CALLS) -> BaseRoute:
-        return answers.route(f"{programs.ROOT}/{name}", handler, services, "POST", rate)
+    def post(name: str, handler: Handler, *rate: limits.Rate) -> BaseRoute:
+        return answers.route(f"{programs.ROOT}/{name}", handler, services, "POST", *rate)
 
     def get(name: str, handler: Handler) -> BaseRoute:
         return answers.route(f"{programs.ROOT}/{name}", handler, services, "GET")
 
     return [
-        post("generate", generate),
-        post("edit", partial(edit, room)),
-        post("stream", stream),
-        post("variations", variations, None),
+        post("generate", generate, limits.CALLS),
+        post("edit", partial(edit, room), limits.CALLS),
+        post("stream", stream, limits.CALLS),
+        # It counts its seeds by itself.
+        post("variations", variations),
         post("export", partial(export, sheets), limits.EXPORTS),
         post("pin", pin, limits.PINS),
         post("images", partial(pictures.add, turn, waiting), limits.UPLOADS),
