@@ -139,7 +139,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         favicon_path=client.FAVICON,
         auth=list(logins.items()) or None,
         app_kwargs={
-            "routes": [*(served.routes() if served else []), *routes(services)],
+            "routes": [*(served.routes() if served else tools.absent()), *routes(services)],
             "middleware": [
                 Middleware(owners.Named),
                 Middleware(boundary.Guard, limits=services.limits),

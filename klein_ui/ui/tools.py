@@ -16,7 +16,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.applications import Starlette
 from starlette.requests import Request as HTTPRequest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
@@ -42,6 +42,7 @@ LIMITS = dict.fromkeys(PATHS, (MOST_BYTES, TOO_LARGE))
 """How large a body may be, and what is said of a larger one."""
 
 POSTED = "Clients of MCP send POST here; see docs/api.md for how to tell one of this address."
+OFF = "The tools of MCP are off; start the app with --mcp."
 NO_TOOL = "There is no tool {name}; there are generate, edit and pin."
 NO_DATA = "The data of an image must be base64, or a data: URL of base64; send it so."
 ONE_SOURCE = "An image is either the “frame” of an earlier call or “data” in base64; send one."
@@ -183,6 +184,15 @@ class Tools:
         if "data" in sent:
             return Image(await asyncio.to_thread(_bytes, sent["data"]), said)
         return Image(await api_calls.frame_of(self._services, {"frame": sent["frame"]}), said)
+
+
+def absent() -> list[BaseRoute]:
+    """The routes where there are no tools."""
+
+    async def told(request: HTTPRequest) -> Response:
+        return JSONResponse({"sentence": OFF}, 404)
+
+    return [Route(path, told, methods=["GET", "POST", "DELETE"]) for path in PATHS]
 
 
 def _outside(request: HTTPRequest) -> str:
