@@ -16,15 +16,12 @@ MEMORY = ("auto", "resident", "fp8", "offload")
 RESTARTED = ENV_PREFIX + "RESTARTED_AT"
 """Where the app tells the process that follows it when it began anew by itself."""
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-SIGN = ("off", "try", "require")
-LOGS = ("text", "json")
+SIGN, LOGS = ("off", "try", "require"), ("text", "json")
 TOKEN = ENV_PREFIX + "TOKEN"
 LEAST_TOKEN_CHARS = 16
 HOST = r"[a-z0-9_][a-z0-9._-]{0,252}"
-NO_HOST = "no name of a host; give it as live.example.com, without a port"
 # It stands in a header, where a blank or a semicolon would begin something else.
 ORIGIN = rf"https?://(\[[0-9a-f:.]{{2,45}}\]|{HOST})(:\d{{1,5}})?"
-NO_ORIGIN = "no origin of a page; give it as https://blog.example.com, without a path"
 
 Add = Callable[..., None]
 
@@ -189,7 +186,7 @@ def _add_access(add: Add) -> None:
     add(
         "--allow-host",
         "",
-        type=_several(HOST, NO_HOST),
+        type=_several(HOST, "name of a host; give it as live.example.com, without a port"),
         action=_Gather,
         dest="allow_hosts",
         metavar="NAME",
@@ -215,12 +212,10 @@ def _add_access(add: Add) -> None:
     add(
         "--embed-on",
         "",
-        type=_several(ORIGIN, NO_ORIGIN),
+        type=_several(ORIGIN, "origin of a page; give it as https://blog.example.com"),
         action=_Gather,
-        dest="embed_on",
         metavar="ORIGIN",
-        help="pages that may show the prompt box of /embed in a frame, such as "
-        "https://blog.example.com; several with commas, or the flag again (default: none)",
+        help="a page that may frame /embed, such as https://blog.example.com; several with commas",
     )
 
 
@@ -340,12 +335,11 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, chosen: argparse.Nam
 
 def _several(pattern: str, wrong: str) -> Callable[[str], tuple[str, ...]]:
     def parse(text: str) -> tuple[str, ...]:
-        found = tuple(
-            part.strip().lower().removesuffix(".") for part in text.split(",") if part.strip()
-        )
+        parts = (part.strip().lower().removesuffix(".") for part in text.split(","))
+        found = tuple(filter(None, parts))
         for one in found:
             if not re.fullmatch(pattern, one):
-                raise argparse.ArgumentTypeError(f"“{one}” is {wrong}")
+                raise argparse.ArgumentTypeError(f"“{one}” is no {wrong}")
         return found
 
     return parse
