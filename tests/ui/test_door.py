@@ -1,6 +1,5 @@
 """The door of the real app, over HTTP and WebSocket, as browsers, programs and strangers come."""
 
-import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -10,15 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.datastructures import MutableHeaders
-from starlette.types import Message
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from klein_ui import access, settings
 from klein_ui.access import Cookie
 from klein_ui.ui import door, doorstep, page
-from klein_ui.ui.headers import Headers, content_policy
+from klein_ui.ui.headers import content_policy
 from klein_ui.ui.lora_routes import FIXED as FIXED_LORAS
 from klein_ui.ui.services import Services
 from klein_ui.ui.socket import FIXED
@@ -176,25 +173,6 @@ def test_no_policy_names_a_host_but_those_that_frame_a_space() -> None:
     assert content_policy(is_space=True) == (
         content_policy(is_space=False).replace("frame-ancestors 'self'", framed)
     )
-
-
-def test_only_the_prompt_box_is_for_the_pages_that_are_named() -> None:
-    headers = Headers(is_space=False, embed_on=("https://blog.example.com",))
-    for path, by in (("/embed", "'self' https://blog.example.com"), ("/", "'self'")):
-        told = asyncio.run(_begun(headers, path))["content-security-policy"]
-        assert told.endswith(f"frame-ancestors {by}")
-
-
-async def _begun(headers: Headers, path: str) -> MutableHeaders:
-    """The headers of an answer to what was asked at `path`."""
-    begun: list[Message] = []
-
-    async def send(message: Message) -> None:
-        begun.append(message)
-
-    scope = {"type": "http", "path": path, "scheme": "http", "headers": []}
-    await headers.on(send, scope, "localhost")({"type": "http.response.start", "status": 200})
-    return MutableHeaders(scope=begun[0])
 
 
 def test_a_network_has_to_show_the_token_everywhere(guarded: App) -> None:
