@@ -16,10 +16,12 @@ MEMORY = ("auto", "resident", "fp8", "offload")
 RESTARTED = ENV_PREFIX + "RESTARTED_AT"
 """Where the app tells the process that follows it when it began anew by itself."""
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-SIGN = ("off", "try", "require")
-LOGS = ("text", "json")
+SIGN, LOGS = ("off", "try", "require"), ("text", "json")
 TOKEN = ENV_PREFIX + "TOKEN"
 LEAST_TOKEN_CHARS = 16
+HOST = r"[a-z0-9_][a-z0-9._-]{0,252}"
+# It stands in a header, where a blank or a semicolon would begin something else.
+ORIGIN = rf"https?://(\[[0-9a-f:.]{{2,45}}\]|{HOST})(:\d{{1,5}})?"
 
 Add = Callable[..., None]
 
@@ -57,6 +59,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     logins: Path | None = None
     open: bool = False
+    embed_on: tuple[str, ...] = ()
     is_space: bool = False
     space_host: str = ""
 
@@ -142,7 +145,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         "round in another way (default: %(default)s)",
     )
     _add_pace(add)
-    switch("--mcp", "also serve /generate as a tool for MCP clients, at /gradio_api/mcp/")
+    switch("--mcp", "also serve generate, edit and pin as tools of MCP, at /gradio_api/mcp/")
     _add_export(add)
     switch("--watermark", "put an invisible mark into exported pictures, which moves them a little")
     switch(
@@ -183,7 +186,7 @@ def _add_access(add: Add) -> None:
     add(
         "--allow-host",
         "",
-        type=_hosts,
+        type=_several(HOST, "name of a host; give it as live.example.com, without a port"),
         action=_Gather,
         dest="allow_hosts",
         metavar="NAME",
@@ -204,6 +207,15 @@ def _add_access(add: Add) -> None:
         type=_file,
         metavar="FILE",
         help="who may come in, in place of a token: a file with a line “name:password” for each",
+    )
+
+    add(
+        "--embed-on",
+        "",
+        type=_several(ORIGIN, "origin of a page; give it as https://blog.example.com"),
+        action=_Gather,
+        metavar="ORIGIN",
+        help="a page that may frame /embed, such as https://blog.example.com; several with commas",
     )
 
 
@@ -321,16 +333,16 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, chosen: argparse.Nam
         parser.error("--token and --logins are two ways to come in; give only one of them")
 
 
-def _hosts(text: str) -> tuple[str, ...]:
-    names = tuple(
-        name.strip().lower().removesuffix(".") for name in text.split(",") if name.strip()
-    )
-    for name in names:
-        if not re.fullmatch(r"[a-z0-9_][a-z0-9._-]{0,252}", name):
-            raise argparse.ArgumentTypeError(
-                f"“{name}” is no name of a host; give it as live.example.com, without a port"
-            )
-    return names
+def _several(pattern: str, wrong: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        parts = (part.strip().lower().removesuffix(".") for part in text.split(","))
+        found = tuple(filter(None, parts))
+        for one in found:
+            if not re.fullmatch(pattern, one):
+                raise argparse.ArgumentTypeError(f"“{one}” is no {wrong}")
+        return found
+
+    return parse
 
 
 def _token(text: str) -> str:

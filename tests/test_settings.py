@@ -34,6 +34,13 @@ def test_names_of_hosts_add_up_and_a_flag_wins() -> None:
     assert settings.read(argv, environ).allow_hosts == ("c", "d", "e")
 
 
+def test_pages_that_may_show_the_box_are_named_by_their_origins() -> None:
+    assert settings.read([], {}).embed_on == ()
+    environ = {"KLEIN_EMBED_ON": "https://Blog.example.com, http://[::1]:8000"}
+    named = ("https://blog.example.com", "http://[::1]:8000")
+    assert settings.read([], environ).embed_on == named
+
+
 def test_what_is_public_was_said_to_be_or_is_a_space() -> None:
     space = {"SPACE_ID": "a/b", "SPACE_HOST": "a-b.hf.space"}
     assert not settings.read(["--host", "0.0.0.0"], {}).is_public
@@ -99,6 +106,10 @@ def test_a_folder_may_be_in_the_home() -> None:
             "give it as live.example.com, without a port",
         ),
         ([], {"KLEIN_ALLOW_HOST": "a,http://b"}, "give it as live.example.com, without a port"),
+        (["--embed-on", "blog.example.com"], {}, "give it as https://blog.example.com"),
+        (["--embed-on", "https://a.example/b"], {}, "give it as https://blog.example.com"),
+        (["--embed-on", "https://a; script-src *"], {}, "give it as https://blog.example.com"),
+        (["--embed-on", "https://*"], {}, "give it as https://blog.example.com"),
         (["--token", "short"], {}, "a token has 16 to 200 letters"),
         ([], {"KLEIN_TOKEN": "with a space in it"}, "a token has 16 to 200 letters"),
         (["--logins", "nowhere"], {}, "there is no file “nowhere”"),

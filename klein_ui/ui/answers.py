@@ -29,6 +29,14 @@ class Refused(Exception):
         self.status = status
 
 
+class TooOften(KleinError):
+    """An address asks faster than it may; what it asks in `wait_s` seconds is done."""
+
+    def __init__(self, sentence: str, wait_s: float) -> None:
+        super().__init__(sentence)
+        self.wait_s = wait_s
+
+
 def route(
     path: str, handler: Handler, services: Services, method: str, rate: Rate = REQUESTS
 ) -> Route:
@@ -76,17 +84,25 @@ async def _answer(
         return _refusal(403, FOREIGN_PAGE)
     wait_s = services.limits.wait_s(rate, address_of(request))
     if wait_s > 0:
-        return _refusal(429, rate.sentence(wait_s), {"Retry-After": str(math.ceil(wait_s))})
+        return _hurried(rate.sentence(wait_s), wait_s)
     try:
         return await handler(services, request)
     except Refused as refused:
         return _refusal(refused.status, str(refused))
+    except TooOften as error:
+        return _hurried(str(error), error.wait_s)
     except NoRoom as error:
         return _refusal(507, str(error))
-    except (InvalidPicture, InvalidRequest) as error:
+    except InvalidRequest as error:
+        return JSONResponse({"sentence": str(error), "field": error.field}, 422)
+    except InvalidPicture as error:
         return _refusal(422, str(error))
     except KleinError as error:
         return _refusal(503, str(error))
+
+
+def _hurried(sentence: str, wait_s: float) -> Response:
+    return _refusal(429, sentence, {"Retry-After": str(math.ceil(wait_s))})
 
 
 def _refusal(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

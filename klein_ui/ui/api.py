@@ -1,4 +1,4 @@
-"""The endpoint for programs: one call, one picture, never superseded by anybody's typing."""
+"""The endpoint for Gradio's clients: one call, one picture, never superseded by who types."""
 
 import asyncio
 import logging
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
-from klein_ui import limits, validate
+from klein_ui import validate
 from klein_ui.contract import Asked, Frame, InvalidRequest, KleinError
 from klein_ui.models import ModelRow
-from klein_ui.ui import wire
+from klein_ui.ui import api_calls
 from klein_ui.ui.addresses import address_of
 from klein_ui.ui.boundary import Page
 from klein_ui.ui.services import Services
@@ -25,7 +25,7 @@ NO_ROOM = "There is no room left on the disk for the picture; free some and ask 
 
 
 def register(services: Services, page: Page) -> None:
-    """Add `/generate` to the `page` being built; the same function is the MCP tool."""
+    """Add `/generate` to the `page` being built."""
 
     async def generate(
         prompt: str, seed: float, width: float, height: float, steps: float, caller: gr.Request
@@ -45,7 +45,7 @@ def register(services: Services, page: Page) -> None:
         """
         try:
             asked = asked_by([prompt, seed, width, height, steps], services.row)
-            _admit(services, caller)
+            api_calls.admit(services, address_of(caller.request) if caller.request else "")
             frame = await asyncio.wrap_future(services.dispatcher.render(asked.request))
             return await asyncio.to_thread(_saved, frame, services, picture.GRADIO_CACHE)
         except KleinError as error:
@@ -84,16 +84,6 @@ def asked_by(values: Sequence[object], row: ModelRow) -> Asked:
         if not (name in OPTIONAL and type(value) in (int, float) and value == 0)
     }
     return validate.asked(fields, row)
-
-
-def _admit(services: Services, caller: gr.Request) -> None:
-    """Raises `KleinError` for an address that asks too often."""
-    address = address_of(caller.request) if caller.request else ""
-    wait_s = services.limits.wait_s(limits.CALLS, address)
-    if wait_s > 0:
-        ahead = services.dispatcher.stats().waiting
-        busy = f"{wire.busy_sentence(ahead)} " if ahead else ""
-        raise KleinError(busy + limits.CALLS.sentence(wait_s))
 
 
 def _saved(frame: Frame, services: Services, cache: str) -> str:

@@ -10,11 +10,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from klein_ui import limits, moodboard, provenance
-from klein_ui.contract import InvalidRequest
+from klein_ui.contract import Frame, InvalidRequest
 from klein_ui.pins import Board, Pin
 from klein_ui.roles import typed
-from klein_ui.ui import answers, bodies
-from klein_ui.ui.owners import owner_of
+from klein_ui.ui import answers, bodies, programs
 from klein_ui.ui.services import Services
 
 BOARDS_PATH = "/gradio_api/live/boards"
@@ -60,20 +59,20 @@ def routes(services: Services) -> list[BaseRoute]:
 
 async def boards(services: Services, request: HTTPRequest) -> Response:
     """`{"boards": [...]}`, oldest first."""
-    found = await of_owner(services.moodboard.boards, owner(request))
+    found = await of_owner(services.moodboard.boards, owner(services, request))
     return JSONResponse({"boards": [asdict(board) for board in found]}, headers=NOT_STORED)
 
 
 async def create(services: Services, request: HTTPRequest) -> Response:
     """A new board with the `title` of the body."""
-    who = owner(request)
+    who = owner(services, request)
     title = _text(await bodies.fields(request), "title")
     return _board(await of_owner(services.moodboard.create_board, who, title))
 
 
 async def rename(services: Services, request: HTTPRequest) -> Response:
     """The board with the `title` of the body."""
-    who = owner(request)
+    who = owner(services, request)
     title = _text(await bodies.fields(request), "title")
     name = request.path_params["id"]
     return _board(await of_owner(services.moodboard.rename_board, who, name, title))
@@ -81,19 +80,21 @@ async def rename(services: Services, request: HTTPRequest) -> Response:
 
 async def delete_board(services: Services, request: HTTPRequest) -> Response:
     """The board goes with its pins; for a day it can be restored."""
-    await of_owner(services.moodboard.delete_board, owner(request), request.path_params["id"])
+    await of_owner(
+        services.moodboard.delete_board, owner(services, request), request.path_params["id"]
+    )
     return JSONResponse({})
 
 
 async def restore_board(services: Services, request: HTTPRequest) -> Response:
     """The board comes back with the pins that went with it."""
     name = request.path_params["id"]
-    return _board(await of_owner(services.moodboard.restore_board, owner(request), name))
+    return _board(await of_owner(services.moodboard.restore_board, owner(services, request), name))
 
 
 async def pins_of(services: Services, request: HTTPRequest) -> Response:
     """`{"pins": [...], "total"}`: those from `?start=` on, at most `?limit=`, in their order."""
-    who, name, query = owner(request), request.path_params["id"], request.query_params
+    who, name, query = owner(services, request), request.path_params["id"], request.query_params
     start, limit = _number(query, "start", 0), _number(query, "limit", MOST_LISTED)
 
     def listed() -> tuple[tuple[Pin, ...], int]:
@@ -112,24 +113,24 @@ async def pin(services: Services, request: HTTPRequest) -> Response:
 
     The answer is the pin and, as `board_title`, the name of the board.
     """
-    who = owner(request)
+    who = owner(services, request)
     given = await bodies.fields(request)
     name, board = _text(given, "frame"), _text(given, "board")
     frame = await answers.frame_of(services, name)
+    return JSONResponse(await of_owner(pinned, services, who, frame, board))
 
-    def kept() -> tuple[Pin, str]:
-        lineage = provenance.lineage(frame.request, services.pictures)
-        made = services.moodboard.pin(who, frame, board, lineage)
-        titles = {one.id: one.title for one in services.moodboard.boards(who)}
-        return made, titles.get(made.board, moodboard.FIRST_BOARD)
 
-    made, title = await of_owner(kept)
-    return JSONResponse({**told(made), "board_title": title})
+def pinned(services: Services, who: str, frame: Frame, board: str) -> dict[str, object]:
+    """The pin of `frame`, on the board of that id or the first one of `who`, as it is told."""
+    lineage = provenance.lineage(frame.request, services.pictures)
+    made = services.moodboard.pin(who, frame, board, lineage)
+    titles = {one.id: one.title for one in services.moodboard.boards(who)}
+    return {**told(made), "board_title": titles.get(made.board, moodboard.FIRST_BOARD)}
 
 
 async def edit(services: Services, request: HTTPRequest) -> Response:
     """The pin with what the body has of title, note, tags, star and role."""
-    who, name = owner(request), request.path_params["id"]
+    who, name = owner(services, request), request.path_params["id"]
     given = await bodies.fields(request)
     star = given.get("star")
     if star is not None and not isinstance(star, bool):
@@ -145,7 +146,7 @@ async def edit(services: Services, request: HTTPRequest) -> Response:
 
 async def place(services: Services, request: HTTPRequest) -> Response:
     """Put the `pins` of the body onto its `board`, before the pin `before` or at the end."""
-    who = owner(request)
+    who = owner(services, request)
     given = await bodies.fields(request)
     names, board, before = _names(given), _text(given, "board"), _text(given, "before")
     await of_owner(services.moodboard.place, who, names, board, before)
@@ -154,23 +155,24 @@ async def place(services: Services, request: HTTPRequest) -> Response:
 
 async def delete(services: Services, request: HTTPRequest) -> Response:
     """Take the `pins` of the body off their boards."""
-    who = owner(request)
+    who = owner(services, request)
     await of_owner(services.moodboard.delete, who, _names(await bodies.fields(request)))
     return JSONResponse({})
 
 
 async def restore(services: Services, request: HTTPRequest) -> Response:
     """Bring the deleted `pins` of the body back."""
-    who = owner(request)
+    who = owner(services, request)
     await of_owner(services.moodboard.restore, who, _names(await bodies.fields(request)))
     return JSONResponse({})
 
 
-def owner(request: HTTPRequest) -> str:
+def owner(services: Services, request: HTTPRequest) -> str:
     """Whose boards they are. Raises `Refused` for what has no cookie and no login."""
-    who = owner_of(request)
+    who = programs.owner_for(services.settings, request)
     if not who:
-        raise answers.Refused(403, NOBODY)
+        is_program = programs.is_program(request.url.path)
+        raise answers.Refused(403, programs.NOBODY if is_program else NOBODY)
     return who
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
@@ -19,6 +19,18 @@ NO_OBJECT = "The page sent something that is no JSON object; reload the page."
 TOO_MANY_FIELDS = f"That is more than {MAX_FIELDS_BYTES // 2**10} kB; choose or write less."
 
 
+async def parts(request: HTTPRequest) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises `TimeoutError` where it stalls, and `ClientDisconnect`."""
+    stream = aiter(request.stream())
+    while True:
+        # Not `wait_for`: a part that comes in the moment of a cancellation makes it lose that.
+        async with asyncio.timeout(STALLED_S):
+            part = await anext(stream, None)
+        if part is None:
+            return
+        yield part
+
+
 async def raw(
     request: HTTPRequest, most_bytes: int, too_large: str, cut_off: str = CUT_OFF
 ) -> bytes:
@@ -27,9 +39,8 @@ async def raw(
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:12]) > most_bytes:
         raise Refused(413, too_large)
-    stream = aiter(request.stream())
     try:
-        while (chunk := await asyncio.wait_for(anext(stream, None), STALLED_S)) is not None:
+        async for chunk in parts(request):
             chunks.append(chunk)
             size_bytes += len(chunk)
             if size_bytes > most_bytes:

@@ -88,19 +88,20 @@ STYLES = (
 
 def head(row: ModelRow) -> str:
     """What goes into the page's head: styles, then the scripts in a scope of their own."""
-    styles = "\n".join(_asset(f"{name}.css") for name in STYLES)
+    styles = "\n".join(asset(f"{name}.css") for name in STYLES)
     return f"<style>{styles}</style>\n<script>{script(row)}</script>"
 
 
 def script(row: ModelRow) -> str:
     """All scripts as one function, so that only `window.kleinLive` is global."""
-    parts = [_asset(f"{name}.js") for name in SCRIPTS]
+    parts = [asset(f"{name}.js") for name in SCRIPTS]
     # A model's name must not be able to end the script block.
     config = json.dumps(_config(row)).replace("<", "\\u003c")
     return "(() => {\n" + f'"use strict";\nconst CONFIG = {config};\n' + "\n".join(parts) + "})();"
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file in `assets`."""
     return (ASSETS / name).read_text(encoding="utf-8")
 
 

@@ -42,7 +42,7 @@ def routes(services: Services) -> list[BaseRoute]:
 
 async def clip(room: asyncio.Semaphore, services: Services, request: HTTPRequest) -> Response:
     """`{"session", "from", "to", "as": "webp" or "gif"}` -> the clip, to be saved."""
-    owner = board_routes.owner(request)
+    owner = board_routes.owner(services, request)
     wanted = _wanted(await bodies.fields(request))
     async with room:
         made = await asyncio.to_thread(_made, services, owner, wanted)

@@ -12,7 +12,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from klein_ui import access, uploads
 from klein_ui.seal import Seal
 from klein_ui.settings import Settings
-from klein_ui.ui import bodies, doorstep, health_routes, open_routes, owners, pictures
+from klein_ui.ui import (
+    api_routes,
+    bodies,
+    doorstep,
+    health_routes,
+    open_routes,
+    owners,
+    pictures,
+    tools,
+)
 from klein_ui.ui.addresses import address_of, visitor
 from klein_ui.ui.answers import FOREIGN_PAGE, Refused
 from klein_ui.ui.entry import Entry, demanded
@@ -26,6 +35,8 @@ TOO_MUCH = f"That is more than {MAX_BODY_BYTES // 2**20} MB; send less."
 LIMITS = {
     pictures.PICTURES_PATH: (uploads.MAX_UPLOAD_BYTES + ROOM, uploads.TOO_LARGE),
     open_routes.OPEN_PATH: (open_routes.MAX_ARCHIVE_BYTES + ROOM, open_routes.TOO_LARGE_ARCHIVE),
+    **api_routes.LIMITS,
+    **tools.LIMITS,
 }
 CALLS = tuple(f"/gradio_api/{name}" for name in ("queue/", "call/", "run/", "cancel", "reset"))
 MAX_CALL_BYTES = 192 * 2**10
@@ -73,7 +84,7 @@ class Door:
         self._names = access.names(settings, machine)
         self._entry = entry
         self._is_space = settings.is_space
-        self._headers = Headers(settings.is_space)
+        self._headers = Headers(settings.is_space, settings.embed_on)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may come in."""

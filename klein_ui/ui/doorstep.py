@@ -18,6 +18,9 @@ WRONG = "That is not the token of this server; look at the address that it print
 WANTED_BY_PROGRAM = "This server asks for a token; send it as “Authorization: Bearer …”."
 WRONG_BY_PROGRAM = "That is not the token of this server; send the one that it printed."
 LOGIN = "This server asks for a login; open its page and log in."
+LOGIN_BY_PROGRAM = (
+    "This server asks for a login; send name and password as “Authorization: Basic …”."
+)
 WANTED_LOGIN = "This server asks for a login."
 WRONG_LOGIN = "There is no such login; check the name and the password."
 LEAVE = "You are logged in as {name}. Logging out ends that in all of your browsers."

@@ -17,7 +17,7 @@ from klein_ui.access import Attempts, Demand
 from klein_ui.seal import Seal
 from klein_ui.settings import Settings
 from klein_ui.tickets import Tickets
-from klein_ui.ui import bodies, doorstep, metrics, owners
+from klein_ui.ui import bodies, doorstep, metrics, owners, programs
 from klein_ui.ui.addresses import address_of
 from klein_ui.ui.answers import Refused
 
@@ -139,19 +139,24 @@ class ByLogin:
     def owner(self, connection: HTTPConnection) -> str | None:
         """As `Entry` says."""
         name = self._pass.holder(connection)
+        if name is None and _knows_no_pages(connection):
+            name = self._named(connection)
         return None if name is None else owners.user(name)
 
     async def answer(self, request: HTTPRequest) -> Response | None:
         """As `Entry` says."""
+        if _knows_no_pages(request):
+            return None if self.owner(request) is not None else self._told(request)
         path, name = request.url.path, self._pass.holder(request)
         if path == doorstep.LOGOUT:
             return self._leaving(request, name)
         if request.method == "POST" and doorstep.wants_page(request):
             return await self._logged_in(request)
-        if name is not None or (path == metrics.PATH and self._is_scraper(request)):
-            return None
-        answer = doorstep.login_asked(request, was_wrong=False)
-        if path == metrics.PATH:
+        return None if name is not None else doorstep.login_asked(request, was_wrong=False)
+
+    def _told(self, request: HTTPRequest) -> Response:
+        answer = doorstep.said(request, 401, doorstep.LOGIN_BY_PROGRAM)
+        if request.url.path == metrics.PATH:
             answer.headers["WWW-Authenticate"] = 'Basic realm="metrics"'
         return answer
 
@@ -188,16 +193,16 @@ class ByLogin:
 
         return self._tries.one(connection, is_right)
 
-    def _is_scraper(self, request: HTTPRequest) -> bool:
-        """Whether a program that knows no pages sends a login along, as Prometheus does."""
-        kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+    def _named(self, connection: HTTPConnection) -> str | None:
+        """Whose login a program sends along; None where that is none."""
+        kind, _, encoded = connection.headers.get("authorization", "").partition(" ")
         if kind.lower() != "basic":
-            return False
+            return None
         try:
             name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            return False
-        return self._is_right(request, name, password)
+            return None
+        return name if self._is_right(connection, name, password) else None
 
 
 def demanded(settings: Settings, logins: Mapping[str, str], seal: Seal) -> Entry | None:
@@ -214,6 +219,12 @@ def demanded(settings: Settings, logins: Mapping[str, str], seal: Seal) -> Entry
             return ByLogin(logins, seal, Tries(), settings.data_dir)
         case Demand.NOTHING:
             return None
+
+
+def _knows_no_pages(connection: HTTPConnection) -> bool:
+    """Whether nothing but programs, such as Prometheus, asks there."""
+    path = connection.scope["path"]
+    return path == metrics.PATH or programs.is_program(path)
 
 
 def _same(request: HTTPRequest, query: str) -> str:

@@ -60,8 +60,14 @@ async def export(turn: asyncio.Lock, services: Services, request: HTTPRequest) -
 
     What is wrong with any picture is said before anything is sent.
     """
-    owner = board_routes.owner(request)
-    fields = await bodies.fields(request)
+    return await exported(turn, services, request, await bodies.fields(request))
+
+
+async def exported(
+    turn: asyncio.Lock, services: Services, request: HTTPRequest, fields: dict[str, object]
+) -> Response:
+    """The same, of a body that was read. Raises `KleinError` or `Refused`."""
+    owner = board_routes.owner(services, request)
     kind = fields.get("as")
     if kind not in KINDS:
         raise answers.Refused(422, UNCLEAR)

@@ -6,6 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
 
 from klein_ui import access
+from klein_ui.ui import embed
 from klein_ui.ui.owners import is_https
 
 SPACES = ("https://huggingface.co", "https://*.hf.space")
@@ -14,13 +15,14 @@ SPACES = ("https://huggingface.co", "https://*.hf.space")
 PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
 
 
-def content_policy(*, is_space: bool) -> str:
+def content_policy(*, is_space: bool, framed_on: tuple[str, ...] = ()) -> str:
     """The Content-Security-Policy: no host but this one, for whatever.
 
     Gradio's page has its configuration in inline scripts and compiles the scripts of its events, so
-    both have to be allowed; what they could be made to do stays on this host.
+    both have to be allowed; what they could be made to do stays on this host. `framed_on` are
+    the origins whose pages may show it in a frame.
     """
-    framed_by = " ".join(("'self'", *(SPACES if is_space else ())))
+    framed_by = " ".join(("'self'", *(SPACES if is_space else ()), *framed_on))
     return "; ".join(
         (
             "default-src 'self'",
@@ -44,6 +46,7 @@ class Headers:
     """Writes the headers of answers."""
 
     is_space: bool
+    embed_on: tuple[str, ...] = ()
 
     def on(self, send: Send, scope: Scope, host: str) -> Send:
         """`send` with the headers on whatever begins an answer to what came by `host`."""
@@ -52,7 +55,10 @@ class Headers:
             "Referrer-Policy": "same-origin",
             "Permissions-Policy": PERMISSIONS,
             "Cross-Origin-Resource-Policy": "same-origin",
-            "Content-Security-Policy": content_policy(is_space=self.is_space),
+            "Content-Security-Policy": content_policy(
+                is_space=self.is_space,
+                framed_on=self.embed_on if scope["path"] == embed.PATH else (),
+            ),
         }
         # Browsers complain of it where they trust no origin, and a Space is opened by others.
         if not self.is_space and (is_https(scope) or access.is_this_machine(host)):

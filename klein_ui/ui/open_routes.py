@@ -95,7 +95,8 @@ async def opened_file(turn: asyncio.Lock, services: Services, request: HTTPReque
 
 async def _in_time(receiving: Coroutine[None, None, T]) -> T:
     try:
-        return await asyncio.wait_for(receiving, RECEIVE_S)
+        async with asyncio.timeout(RECEIVE_S):
+            return await receiving
     except TimeoutError as error:
         # Who lets it drip must not hold the place of others.
         raise answers.Refused(408, TOO_SLOW) from error
@@ -136,8 +137,7 @@ async def _received(request: HTTPRequest, file: BinaryIO) -> str:
     """Write the body into `file`, no more than its kind may have; the kind."""
     head, size_bytes, kind = b"", 0, ""
     try:
-        stream = aiter(request.stream())
-        while (part := await asyncio.wait_for(anext(stream, None), bodies.STALLED_S)) is not None:
+        async for part in bodies.parts(request):
             size_bytes += len(part)
             await asyncio.to_thread(file.write, part)
             if not kind and len(head) < chunks.MAX_KEY_BYTES:

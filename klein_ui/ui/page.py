@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from klein_ui import access, decoders, open_files
 from klein_ui.ui import (
     api,
+    api_routes,
     between,
     board,
     board_routes,
@@ -24,6 +25,7 @@ from klein_ui.ui import (
     diagnostics,
     door,
     edit,
+    embed,
     export_routes,
     header,
     health_routes,
@@ -40,6 +42,7 @@ from klein_ui.ui import (
     refit,
     saving,
     socket,
+    tools,
     walk_routes,
     wire,
 )
@@ -100,6 +103,8 @@ def routes(services: Services) -> list[BaseRoute]:
         *board_routes.routes(services),
         *pin_routes.routes(services),
         *walk_routes.routes(services),
+        *api_routes.routes(services),
+        *embed.routes(),
     ]
 
 
@@ -121,7 +126,8 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
     """
     settings = services.settings
     logins = {} if settings.logins is None else access.logins(settings.logins)
-    hung = door.hung(settings, platform.node(), logins, services.seal)
+    hung = both(reaper.reaping(blocks), door.hung(settings, platform.node(), logins, services.seal))
+    served = tools.Tools(services) if settings.mcp else None
     app, url, _ = blocks.launch(
         # Gradio writes it into an address as it stands.
         server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
@@ -133,7 +139,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         head=client.head(services.row),
         favicon_path=client.FAVICON,
         app_kwargs={
-            "routes": routes(services),
+            "routes": [*(served.routes() if served else tools.absent()), *routes(services)],
             "middleware": [
                 Middleware(
                     owners.Named, services.seal, services.limits, is_public=settings.is_public
@@ -141,14 +147,15 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
                 Middleware(boundary.Guard, limits=services.limits),
             ],
             "exception_handlers": boundary.HANDLERS,
-            "lifespan": both(reaper.reaping(blocks), hung),
+            "lifespan": both(served.lifespan, hung) if served else hung,
         },
         ssr_mode=False,
         pwa=False,
         run_history=False,
         enable_monitoring=False,
         footer_links=[],
-        mcp_server=settings.mcp,
+        # Its tools are ours, in `tools`.
+        mcp_server=False,
     )
     # JPEGs do not deflate, yet uvicorn spends 7 ms a picture on trying; it reads this at each
     # new connection, and gradio's launch has no way to say it before.

@@ -47,7 +47,7 @@ def routes(services: Services) -> list[BaseRoute]:
 async def thumbnail(services: Services, request: HTTPRequest) -> Response:
     """The pin as a WebP, at most 320 pixels a side."""
     name = request.path_params["id"]
-    body = await of_owner(services.moodboard.thumbnail, owner(request), name)
+    body = await of_owner(services.moodboard.thumbnail, owner(services, request), name)
     return Response(body, media_type=images.WEBP, headers=FOR_EVER)
 
 
@@ -72,7 +72,7 @@ async def colours(turn: asyncio.Lock, services: Services, request: HTTPRequest) 
 
 async def frame(turn: asyncio.Lock, services: Services, request: HTTPRequest) -> Response:
     """`{"frame": name}`, under which the pin's PNG can be fetched; its pixels are those kept."""
-    who, name = owner(request), request.path_params["id"]
+    who, name = owner(services, request), request.path_params["id"]
     made = (await of_owner(services.moodboard.get, who, name)).request
     found = await _of_pin(turn, services, request, lambda png: _frame(png, made))
     return JSONResponse({"frame": services.shelf.put(found)})
@@ -80,7 +80,7 @@ async def frame(turn: asyncio.Lock, services: Services, request: HTTPRequest) ->
 
 async def reference(turn: asyncio.Lock, services: Services, request: HTTPRequest) -> Response:
     """The pin's picture as an image of the gallery: what `POST /pictures` answers."""
-    who, name = owner(request), request.path_params["id"]
+    who, name = owner(services, request), request.path_params["id"]
     made = (await of_owner(services.moodboard.get, who, name)).request
     uploads.check_sides(made.width, made.height)
 
@@ -94,7 +94,7 @@ async def _of_pin(
     turn: asyncio.Lock, services: Services, request: HTTPRequest, work: Callable[[bytes], Found]
 ) -> Found:
     """What `work` makes of the PNG of the pin in the path, one at a time."""
-    who, name = owner(request), request.path_params["id"]
+    who, name = owner(services, request), request.path_params["id"]
     async with turn:
         return await of_owner(lambda: work(services.moodboard.picture(who, name)))
 

@@ -48,13 +48,13 @@ async def picture(services: Services, request: HTTPRequest) -> Response:
         frame = await socket.frame_named(services, request.path_params["name"])
         if frame is None:
             return PlainTextResponse(socket.GONE, 404)
-        exported = await asyncio.to_thread(_exported, frame, kind, services)
+        made = await asyncio.to_thread(exported, services, frame, kind)
         if query.get("sidecar") == "1":
             title = frame.request.prompt[:80]
-            return await export_routes.zipped(iter([exported.item()]), title, 1)
+            return await export_routes.zipped(iter([made.item()]), title, 1)
     except KleinError as error:
         return PlainTextResponse(str(error), 503)
-    reply = export_routes.attachment(exported.name, exported.mime, exported.data)
+    reply = export_routes.attachment(made.name, made.mime, made.data)
     reply.headers["Cache-Control"] = "private, max-age=3600"
     return reply
 
@@ -72,6 +72,7 @@ async def link(services: Services, request: HTTPRequest) -> Response:
     return JSONResponse({"query": query, "notes": notes})
 
 
-def _exported(frame: Frame, kind: Format, services: Services) -> Exported:
+def exported(services: Services, frame: Frame, kind: Format) -> Exported:
+    """The file of `frame`, with the requests that led to it. Raises `KleinError`."""
     lineage = provenance.lineage(frame.request, services.pictures)
     return services.exporter.export(frame, kind, lineage)

@@ -1,6 +1,7 @@
 """The corpus: what somebody may send, by name, and what has to be said to it."""
 
 import base64
+import json
 import os
 import zlib
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from . import makers
 from .makers import flat, saved, words
 
 LIVE = "/gradio_api/live"
+V1 = "/gradio_api/v1"
 JSON = {"Content-Type": "application/json"}
 COOKIE = {"Cookie": "klein-browser=" + "b" * 32}
 NEVER = "0" * 64
@@ -277,6 +279,52 @@ PROTOCOL: dict[str, Case] = {
     ),
 }
 
+
+def said_by_program(way: str, body: bytes, says: str) -> Http:
+    """A call of a route for programs."""
+    return Http(f"{V1}/{way}", body, says, headers=JSON)
+
+
+def sent_to_edit(parts: dict[str, bytes], says: str) -> Http:
+    """A form for an edit, all of whose parts are files."""
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    return Http(f"{V1}/edit", makers.form(parts), says, headers=headers)
+
+
+PROGRAMS: dict[str, Case] = {
+    "call without a body": said_by_program("generate", b"", "say in it what the picture shows"),
+    "call that is no JSON": said_by_program("generate", b"{", "no JSON object"),
+    "call nested to the sky": said_by_program("stream", b"[" * 100_000, "no JSON object"),
+    "call with a seed of NaN": said_by_program(
+        "generate", b'{"prompt": "x", "seed": NaN}', "seed must be a whole number"
+    ),
+    "call with a prototype": said_by_program(
+        "generate", b'{"prompt": "x", "__proto__": {}}', "There is no field “__proto__” here"
+    ),
+    "thousand variations": said_by_program(
+        "variations", b'{"prompt": "x", "count": 1000}', "whole number from 1 to 8"
+    ),
+    "variations of a million seeds": said_by_program(
+        "variations", json.dumps({"prompt": "x", "seeds": [0] * 50_000}).encode(), "1 to 8 seeds"
+    ),
+    "export of another's file": said_by_program(
+        "export", b'{"frame": "../../etc/passwd"}', "no longer kept"
+    ),
+    "pin to a path": said_by_program(
+        "pin", b'{"frame": "x", "board": ["../x"]}', "must be the id of a board"
+    ),
+    "edit that is no form": said_by_program("edit", b"{}", "An edit is a form"),
+    "edit whose request is a file": sent_to_edit({"request": b"{}"}, "no JSON object of fields"),
+    "edit with a part too many": sent_to_edit({"colour": b"x"}, "no part “colour”"),
+    "edit cut off": Http(
+        f"{V1}/edit",
+        b'--edge\r\nContent-Disposition: form-data; name="request"\r\n\r\n{}',
+        "no JSON object of fields",
+        headers={"Content-Type": "multipart/form-data; boundary=edge"},
+    ),
+    "tools that are off": Http("/gradio_api/mcp/", b"{}", "start the app with --mcp"),
+}
+
 GROUPS: dict[str, dict[str, Case]] = {
     "prompts": PROMPTS,
     "numbers": NUMBERS,
@@ -284,6 +332,7 @@ GROUPS: dict[str, dict[str, Case]] = {
     "images": IMAGES,
     "files": FILES,
     "protocol": PROTOCOL,
+    "programs": PROGRAMS,
 }
 
 ODD_IMAGES: dict[str, tuple[bytes, list[str]]] = {

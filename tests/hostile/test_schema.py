@@ -77,8 +77,10 @@ def attack(app: Started, schema: str, folder: Path, *more: str) -> None:
     assert "Traceback" not in app.log.read_text()
 
 
-@pytest.mark.parametrize("schema", ["gradio_api/openapi.json", "openapi.json"])
-def test_no_route_of_gradio_answers_500(tmp_path: Path, schema: str) -> None:
+@pytest.mark.parametrize(
+    "schema", ["gradio_api/openapi.json", "openapi.json", "gradio_api/v1/openapi.json"]
+)
+def test_no_listed_route_answers_500(tmp_path: Path, schema: str) -> None:
     with started(tmp_path) as app:
         attack(app, f"{app.url}/{schema}", tmp_path)
 

@@ -12,9 +12,9 @@ from klein_ui.seal import Seal
 from klein_ui.ui.owners import COOKIE, Named
 
 
-def app_of(routes: Sequence[BaseRoute]) -> Starlette:
-    """These routes, on a server for people who trust each other."""
-    named = Middleware(Named, Seal(), Limits(), is_public=False)
+def app_of(routes: Sequence[BaseRoute], *, is_public: bool = False) -> Starlette:
+    """These routes, on a server for people who trust each other, or for everybody."""
+    named = Middleware(Named, Seal(), Limits(), is_public=is_public)
     return Starlette(routes=list(routes), middleware=[named])
 
 

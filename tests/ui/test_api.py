@@ -1,6 +1,5 @@
-"""The endpoint for programs, over HTTP with the real clients."""
+"""The endpoint for Gradio's clients, over HTTP with the real one."""
 
-import json
 import socket as sockets
 import threading
 from collections.abc import Iterator
@@ -10,8 +9,6 @@ from pathlib import Path
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from mcp import ClientSession
-from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
 from klein_ui import provenance
@@ -34,7 +31,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def url(services: Services) -> Iterator[str]:
-    settings = replace(services.settings, port=free_port(), mcp=True)
+    settings = replace(services.settings, port=free_port())
     served = replace(services, settings=settings)
     blocks = page.build(served)
     yield page.launch(blocks, served, block_thread=False).url
@@ -106,18 +103,3 @@ def test_generate_is_all_that_programs_see(url: str) -> None:
     assert list(api["named_endpoints"]) == ["/generate"]
     names = [part["parameter_name"] for part in api["named_endpoints"]["/generate"]["parameters"]]
     assert names == ["prompt", "seed", "width", "height", "steps"]
-
-
-async def test_an_mcp_client_finds_the_tool_and_gets_a_picture(url: str) -> None:
-    address = f"{url.rstrip('/')}/gradio_api/mcp/"
-    async with (
-        streamablehttp_client(address) as (read, write, _),
-        ClientSession(read, write) as session,
-    ):
-        await session.initialize()
-        (tool,) = (await session.list_tools()).tools
-        assert "FLUX.2" in (tool.description or "")
-        assert {"prompt", "seed", "width"} <= set(tool.inputSchema["properties"])
-        result = await session.call_tool(tool.name, {"prompt": "sun", "seed": 3})
-    kinds = [part.type for part in result.content]
-    assert "image" in kinds, json.dumps(kinds)
