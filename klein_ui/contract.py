@@ -168,11 +168,12 @@ class Hooks:
 
     `superseded(steps_done)` is asked before the first step and after each one; once it says True
     the engine raises `Superseded` and decodes nothing. `preview`, where given, gets one rough
-    picture after the first step.
+    picture after the first step. `session` names who asks, empty where nobody does.
     """
 
     superseded: Callable[[int], bool] = field(default=lambda steps_done: False)
     preview: Callable[[Frame], None] | None = None
+    session: str = ""
 
 
 class Pictures(Protocol):

@@ -116,7 +116,7 @@ class Performer:
         def preview(frame: Frame) -> None:
             self._boxes.previewed(job, frame)
 
-        hooks = Hooks(superseded, preview if job.preview else None)
+        hooks = Hooks(superseded, preview if job.preview else None, job.name)
         return Render(job.running.request, job.running.stage, hooks)
 
     def _check(self, request: Request, row: ModelRow) -> None:

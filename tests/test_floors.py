@@ -13,6 +13,7 @@ FLOORS = {
     "settings": 0,
     "models": 0,
     "access": 1,
+    "visitors": 1,
     "validate": 1,
     "pacing": 1,
     "turns": 1,
