@@ -88,7 +88,8 @@ def routes(services: Services) -> list[BaseRoute]:
         *health_routes.routes(services),
         *metrics.routes(services),
         *diagnostics.routes(services),
-        *socket.routes(services),
+        # On ZeroGPU who asks is known from Gradio's events alone.
+        *(() if services.settings.zero_gpu else socket.routes(services)),
         *saving.routes(services),
         *export_routes.routes(services),
         *open_routes.routes(services),
@@ -128,7 +129,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         quiet=True,
         show_error=True,
         theme=KleinTheme(),
-        head=client.head(services.row),
+        head=client.head(services.row, only_events=settings.zero_gpu),
         favicon_path=client.FAVICON,
         auth=list(logins.items()) or None,
         app_kwargs={

@@ -2,14 +2,20 @@
 
 const FAILURES_BEFORE_LANE = 2;
 
+/** Where the server wants events alone; those who wait for `on` are not made yet. */
+function noSocket(on) {
+  setTimeout(() => on.slow(true));
+  return { isOpen: () => false, close() {} };
+}
+
 /** `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`, `on.slow(isSlow)`. */
 function createLink(url, on) {
   let newest = null;
   let settled = -1;
-  let fallback = false;
+  let fallback = CONFIG.onlyEvents;
 
   const lane = createLane(receive);
-  const socket = createSocket(url, {
+  const socket = fallback ? noSocket(on) : createSocket(url, {
     open() {
       fallback = false;
       on.lost(false);

@@ -27,7 +27,7 @@ function start() {
       else if (message.type === "hello") greeted(message);
     },
     lost: (isLost) => tell(isLost, "lost", "The connection is lost; what you type is drawn once it is back."),
-    slow: (isSlow) => tell(isSlow, "slow", "No WebSocket gets through; pictures come a slower way."),
+    slow: (isSlow) => tell(isSlow && !CONFIG.onlyEvents, "slow", "No WebSocket gets through; pictures come a slower way."),
   });
 
   function progressed(message) {
