@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from klein_ui import access, decoders
+from klein_ui.dispatcher import MAX_SESSIONS
 from klein_ui.ui import (
     api,
     between,
@@ -78,7 +79,8 @@ def build(services: Services) -> boundary.Page:
         lane.place(services, blocks)
         refit.place(services, fitted)
         api.register(services, blocks)
-    blocks.queue(api_open=False)
+    # On ZeroGPU Gradio would let one event wait and refuse the next; here every key is one.
+    blocks.queue(api_open=False, max_size=MAX_SESSIONS if services.settings.zero_gpu else None)
     return blocks
 
 

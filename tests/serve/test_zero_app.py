@@ -46,12 +46,16 @@ class Page:
         )
         self._session = who
 
-    def types(self, prompt: str, seq: int) -> dict[str, Any]:
-        """The last of what the page hears of what is typed."""
+    def asks(self, prompt: str, seq: int) -> None:
+        """A key: what is typed by now joins Gradio's queue."""
         fields = {"seq": seq, "prompt": prompt, "width": 256, "height": 256, "draft": 128}
         said = json.dumps({"type": "request", **fields})
         asked = {"data": [said], "fn_index": self._fn, "session_hash": self._session}
         self._client.post("/queue/join", json=asked, headers=self._headers).raise_for_status()
+
+    def types(self, prompt: str, seq: int) -> dict[str, Any]:
+        """The last of what the page hears of what is typed."""
+        self.asks(prompt, seq)
         last: dict[str, Any] = {}
         parameters = {"session_hash": self._session}
         with self._client.stream("GET", "/queue/data", params=parameters) as stream:
@@ -87,6 +91,15 @@ def test_a_draft_is_no_call_and_what_is_kept_neither(space: Started, zero: Devic
     alice = Page(space, "alice")
     assert alice.types("a hill", 1)["stage"] == "final"
     assert Page(space, "bob").types("a hill", 1)["stage"] == "final"
+    assert len(zero.of("/schedule")) == before + 1
+
+
+def test_quick_typing_is_one_call_for_the_last_word(space: Started, zero: DeviceApi) -> None:
+    before = len(zero.of("/schedule"))
+    dora = Page(space, "dora")
+    for letters in range(1, 12):
+        dora.asks("a long road"[:letters], letters)
+    assert dora.types("a long road.", 12)["seq"] == 12
     assert len(zero.of("/schedule")) == before + 1
 
 
