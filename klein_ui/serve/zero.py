@@ -172,12 +172,13 @@ class ZeroEngine:
     def _run(self, call: Call) -> None:
         """On a thread of its own: it may wait in ZeroGPU's queue for up to a minute."""
         outcome: Answer | Exception
+        # Whatever it is: somebody waits for the end of this call.
         try:
             outcome = self._gpu(Ticket(call))
             if isinstance(outcome, Made):
                 self._kept.keep(call.order, outcome)
                 self._durations.rendered(outcome.frame)
-        except Exception as error:
+        except BaseException as error:
             outcome = EngineFailed(zero_words.sentence(error))
             is_theirs = zero_words.is_told(error)
             log.warning("no GPU: %s", outcome, exc_info=None if is_theirs else error)

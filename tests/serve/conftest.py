@@ -14,7 +14,7 @@ import pytest
 from tests.serve.device_api import DeviceApi, device_api
 
 ROOT = Path(__file__).resolve().parents[2]
-LONG_S = 100.0
+LONG_S = 280.0
 
 needs_spaces = pytest.mark.skipif(
     importlib.util.find_spec("spaces") is None, reason="needs the package spaces"

@@ -30,6 +30,7 @@ from klein_ui.loras import LoraShelf
 from klein_ui.serve import zero_place, zero_start, zero_words
 from klein_ui.serve.zero import TOO_MANY, Decorate, Work, ZeroEngine
 from klein_ui.serve.zero_calls import Answer, Refused, Stopped, Ticket
+from tests.engine import lora_files
 
 DIGEST, MASK, GONE = "d" * 64, "e" * 64, "f" * 64
 ALBUM = Album({DIGEST: photo(128, 96, 3), MASK: photo(128, 128, 4)})
@@ -139,6 +140,21 @@ def test_an_image_or_lora_that_is_gone_is_said_without_a_call(engine: ZeroEngine
     assert engine.calls_made == calls
     # No slot was lost with them.
     assert render(engine, SUN).shape == (128, 128, 3)
+
+
+def test_a_lora_goes_along_and_is_in_the_origin(tmp_path: Path) -> None:
+    choice = loader.resolve("postcard", "cpu", None)
+    shelf = LoraShelf(tmp_path)
+    plain = loader.load(choice, BYTES, lambda progress: None, ALBUM, shelf)
+    made = lora_files.pairs(plain._pipeline.transformer, rank=4, seed=1)
+    lora_files.saved(tmp_path, "ink", lora_files.as_diffusers(made))
+    request = replace(SUN, loras=(Lora("ink", 0.7), Lora("gone", 0.0)))
+    wanted = plain.render(request, Stage.FINAL, Hooks())
+    got = place(tmp_path).render(request, Stage.FINAL, Hooks())
+    assert (got.pixels == wanted.pixels).all()
+    assert got.origin == wanted.origin
+    assert len(got.origin.loras) == 1
+    assert (got.pixels != render(plain, SUN)).any()
 
 
 def test_a_lora_that_fits_nothing_is_said_as_it_is_elsewhere(tmp_path: Path) -> None:

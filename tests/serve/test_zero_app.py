@@ -16,7 +16,7 @@ from tests.serve.conftest import needs_spaces, on_zero_gpu
 from tests.serve.device_api import POOR, DeviceApi, token
 from tests.started import Started, started
 
-pytestmark = needs_spaces
+pytestmark = [needs_spaces, pytest.mark.timeout(300)]
 
 ZERO_APP = ("-m", "tests.serve.zero_app")
 
@@ -72,6 +72,12 @@ def heard(message: dict[str, Any]) -> dict[str, Any] | None:
     """What the event says to the page, where it is said whole and not as a change."""
     (said,) = message["output"].get("data") or [None]
     return json.loads(said) if isinstance(said, str) and said.startswith("{") else None
+
+
+def test_what_was_placed_is_reported_when_the_page_is_launched(
+    space: Started, zero: DeviceApi
+) -> None:
+    assert zero.asked[0][0] == "/startup-report"
 
 
 def test_the_page_opens_no_socket_and_there_is_none(space: Started) -> None:

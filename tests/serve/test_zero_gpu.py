@@ -10,7 +10,7 @@ from klein_ui.serve import zero_words
 from tests.serve.conftest import needs_spaces, scene
 from tests.serve.device_api import POOR, WAITING, DeviceApi, token
 
-pytestmark = needs_spaces
+pytestmark = [needs_spaces, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
