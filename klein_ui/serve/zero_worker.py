@@ -19,6 +19,7 @@ from klein_ui.contract import (
     Pixels,
     Superseded,
 )
+from klein_ui.engine.faults import named
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.serve.zero_calls import Answer, Made, Order, Refused, Stopped, Ticket, Watch
 
@@ -70,14 +71,21 @@ class Worker:
         Raises `DeviceLost`, so that this process is given up.
         """
         order = asked.call.bind() if isinstance(asked, Ticket) else asked
-        self._parcel.open(order)
-        self._engine.encodings.put(order.known)
+        answer = self._rendered(order)
+        # Only now: the error held the very tensors that did not fit.
+        if isinstance(answer, Refused) and answer.kind == OutOfMemory.__name__:
+            self._engine.relieve()
+        return answer
 
+    def _rendered(self, order: Order) -> Answer:
         def superseded(steps_done: int) -> bool:
             self._watch.did(order.slot, steps_done)
             return self._watch.is_stopped(order.slot)
 
+        self._parcel.open(order)
         try:
+            with named():
+                self._engine.encodings.put(order.known)
             frame = self._engine.render(order.request, order.stage, Hooks(superseded))
         except Superseded:
             return Stopped()
