@@ -1,7 +1,9 @@
 """The app as a Space on ZeroGPU: who asks by Gradio's events, and by no other way."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from PIL import Image
 
 from klein_ui.serve import zero_words
 from tests.serve.conftest import needs_spaces, on_zero_gpu
-from tests.serve.device_api import POOR, DeviceApi, token
+from tests.serve.device_api import POOR, WAITING, DeviceApi, token
 from tests.started import Started, started
 
 pytestmark = [needs_spaces, pytest.mark.timeout(300)]
@@ -121,6 +123,20 @@ def test_without_a_quota_there_is_one_sentence_and_the_next_one_is_served(
     assert Page(space, "alice").types("a house", 1)["stage"] == "final"
     # It is kept now, so it is there for everybody.
     assert poor.types("a house", 2)["stage"] == "final"
+
+
+def test_who_waits_for_a_gpu_holds_nobody_up_and_is_served_in_the_end(
+    space: Started, zero: DeviceApi
+) -> None:
+    with ThreadPoolExecutor(1) as others:
+        waiting = others.submit(Page(space, WAITING).types, "a slow river", 1)
+        while token(WAITING) not in [asked.get("token") for asked in zero.of("/schedule")]:
+            time.sleep(0.02)
+        assert Page(space, "alice").types("a quick river", 1)["stage"] == "final"
+        assert not waiting.done()
+        zero.go.set()
+        assert waiting.result(90)["stage"] == "final"
+    assert [asked.get("token") for asked in zero.of("/schedule")].count(token(WAITING)) == 1
 
 
 def test_a_program_is_on_the_quota_of_who_runs_it(space: Started, zero: DeviceApi) -> None:
