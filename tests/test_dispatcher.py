@@ -6,7 +6,7 @@ from contextvars import ContextVar, copy_context
 
 import pytest
 
-from klein_ui.contract import Frame, Hooks, KleinError, Request, Stage
+from klein_ui.contract import Frame, Hooks, KleinError, Postponed, Request, Stage
 from klein_ui.dispatcher import Dispatcher, Event, Failed
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Source
@@ -243,6 +243,27 @@ def test_the_engine_is_told_who_asks_and_their_contexts_are_kept_while_they_are_
         assert visitors.of(told[-1][0]).run(who.get) == "nobody"
     finally:
         dispatcher.stop()
+
+
+def test_who_is_postponed_stays_due_is_not_counted_and_lets_others_go_first(start: Start) -> None:
+    asked_for: list[str] = []
+
+    class Busy(FakeEngine):
+        def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
+            asked_for.append(request.prompt)
+            if "b" not in asked_for:
+                raise Postponed
+            return super().render(request, stage, hooks)
+
+    dispatcher, first, second = start(Busy(render_s=0.0)), Ears(), Ears()
+    dispatcher.open("a", first)
+    dispatcher.open("b", second)
+    dispatcher.submit("a", asked("a"), 1)
+    dispatcher.submit("b", asked("b"), 1)
+    assert second.shown().frame.request.prompt == "b"
+    event = first.shown()
+    assert (event.frame.request.prompt, event.superseded) == ("a", 0)
+    assert dispatcher.stats().superseded == 0
 
 
 def test_a_one_off_that_fails_says_why(start: Start) -> None:

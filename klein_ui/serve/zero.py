@@ -20,6 +20,7 @@ from klein_ui.contract import (
     Hooks,
     InvalidLora,
     Origin,
+    Postponed,
     Request,
     Stage,
     Superseded,
@@ -91,9 +92,9 @@ class ZeroEngine:
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         """The frame of `request`, from the cache or from a GPU. See `contract.Engine`.
 
-        There is no preview: it would be decoded at the visitor's cost. `Superseded` also comes
-        where no GPU is there yet, so that others have their turn; asked again, the session goes on
-        waiting at its place in the queue. `EngineFailed` says why ZeroGPU gave none.
+        There is no preview: it would be decoded at the visitor's cost. `Postponed` comes where no
+        GPU is there yet, so that others have their turn; asked again, the session goes on waiting
+        at its place in the queue. `EngineFailed` says why ZeroGPU gave none.
         """
         cached = self._kept.frame(request)
         if cached is not None:
@@ -187,8 +188,8 @@ class ZeroEngine:
         call.end(outcome)
 
     def _follow(self, call: Call, hooks: Hooks) -> None:
-        """Until `call` ends. Raises `Superseded` where nobody wants its picture any more, and where
-        it has not begun for a while."""
+        """Until `call` ends. Raises `Superseded` where nobody wants its picture any more, and
+        `Postponed` where it has not begun for a while."""
         stopped, waited, since = False, False, time.monotonic()
         while not call.wait(POLL_S):
             steps = self._watch.steps(call.slot)
@@ -199,7 +200,9 @@ class ZeroEngine:
                 stopped = True
                 self._watch.stop(call.slot)
             # What has begun stops within a step, and then its process is free for the next.
-            if waited and (stopped or time.monotonic() - since > QUEUE_S):
+            if waited and stopped:
                 raise Superseded
+            if waited and time.monotonic() - since > QUEUE_S:
+                raise Postponed
         if stopped:
             raise Superseded

@@ -19,6 +19,7 @@ from klein_ui.contract import (
     Lora,
     OutOfMemory,
     Pixels,
+    Postponed,
     Reference,
     Request,
     Stage,
@@ -226,12 +227,12 @@ def test_who_has_to_wait_gives_way_and_a_failure_waits_for_them(
 
     engine = place(tmp_path, answering(wait))
     hooks = Hooks(session="alice")
-    with pytest.raises(Superseded):
+    with pytest.raises(Postponed):
         engine.render(SUN, Stage.FINAL, hooks)
     with pytest.raises(Superseded):
         engine.render(SUN, Stage.FINAL, Hooks(session="bob"))
     newer = replace(SUN, prompt="newer")
-    with pytest.raises(Superseded):
+    with pytest.raises(Postponed):
         engine.render(newer, Stage.FINAL, hooks)
     go.set()
     call = engine._calls["alice"]

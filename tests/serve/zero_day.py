@@ -26,7 +26,7 @@ import psutil
 from gradio.context import LocalContext
 
 from klein_ui.bench.photos import Album, photo
-from klein_ui.contract import Hooks, KleinError, Reference, Request, Stage, Superseded
+from klein_ui.contract import Hooks, KleinError, Postponed, Reference, Request, Stage, Superseded
 from klein_ui.engine import loader
 from klein_ui.loras import LoraShelf
 from klein_ui.serve import zero_place
@@ -78,10 +78,9 @@ class Day:
             try:
                 frame = self.engine.render(request, Stage.FINAL, replace(asked, session=who))
                 return frame.pixels
-            except Superseded:
-                # It waited for a GPU; whoever is superseded in these scenes says so by `hooks`.
-                if hooks is not None:
-                    raise
+            except Postponed:
+                # It waits for a GPU.
+                continue
 
     def sentence(self, request: Request, who: str) -> str:
         try:
@@ -172,7 +171,7 @@ def waited(day: Day, found: dict[str, Any]) -> np.ndarray:
     before = day.engine.calls_made
     try:
         day.engine.render(replace(SUN, prompt="old"), Stage.FINAL, Hooks(session=WAITING))
-    except Superseded:
+    except Postponed:
         found["gave way"] = True
     made = day.render(replace(SUN, prompt="meanwhile"), "carol")
     found["others went on"] = made.shape[0] == SUN.height
