@@ -142,7 +142,7 @@ class ZeroEngine:
             if before.take_over(self._kept.order(request, stage, before.slot), seconds):
                 return before
             if not before.wait(0.0):
-                self._watch.stop(before.slot)
+                before.stop()
                 self._follow(before, hooks)
         return self._begin(request, stage, hooks.session, seconds)
 
@@ -165,10 +165,10 @@ class ZeroEngine:
     def _forget(self) -> None:
         """Drop the calls that ended while their sessions were away, but for the failures of those
         who may come back for them."""
-        over = [name for name, call in self._calls.items() if call.wait(0.0)]
-        for name in over:
-            if len(over) > self._watch.slots or not self._calls[name].has_failed():
-                del self._calls[name]
+        over = [(name, call) for name, call in list(self._calls.items()) if call.wait(0.0)]
+        for name, call in over:
+            if len(over) > self._watch.slots or not call.has_failed():
+                self._calls.pop(name, None)
 
     def _run(self, call: Call) -> None:
         """On a thread of its own: it may wait in ZeroGPU's queue for up to a minute."""
@@ -183,8 +183,6 @@ class ZeroEngine:
             outcome = EngineFailed(zero_words.sentence(error))
             is_theirs = zero_words.is_told(error)
             log.warning("no GPU: %s", outcome, exc_info=None if is_theirs else error)
-        finally:
-            self._watch.give_back(call.slot)
         call.end(outcome)
 
     def _follow(self, call: Call, hooks: Hooks) -> None:
@@ -192,13 +190,13 @@ class ZeroEngine:
         `Postponed` where it has not begun for a while."""
         stopped, waited, since = False, False, time.monotonic()
         while not call.wait(POLL_S):
-            steps = self._watch.steps(call.slot)
+            steps = call.steps
             if steps is not None and waited:
                 self._durations.started(call.bound_s)
             waited = steps is None
             if not stopped and hooks.superseded(steps or 0):
                 stopped = True
-                self._watch.stop(call.slot)
+                call.stop()
             # What has begun stops within a step, and then its process is free for the next.
             if waited and stopped:
                 raise Superseded

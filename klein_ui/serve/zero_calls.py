@@ -147,10 +147,24 @@ class Call:
             self._bound_at = time.monotonic()
             return self._order
 
+    @property
+    def steps(self) -> int | None:
+        """How many steps were done; None before it begins."""
+        return self._watch.steps(self.slot)
+
+    def stop(self) -> None:
+        """Have it stop within a step, or as soon as it begins."""
+        with self._lock:
+            # Once it is over, its slot may be another's.
+            if not self._ended.is_set():
+                self._watch.stop(self.slot)
+
     def end(self, outcome: Answer | Exception) -> None:
-        """It is over."""
-        self._outcome = outcome
-        self._ended.set()
+        """It is over, and its slot is free."""
+        with self._lock:
+            self._outcome = outcome
+            self._ended.set()
+        self._watch.give_back(self.slot)
 
     def has_failed(self, request: Request | None = None) -> bool:
         """Whether it ended without the picture of `request`, whichever it was, though it was

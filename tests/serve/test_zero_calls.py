@@ -51,7 +51,8 @@ def test_what_was_stopped_in_the_queue_goes_on_with_what_takes_over() -> None:
 
 
 def test_only_a_failure_is_kept_for_who_comes_back() -> None:
-    call = Call(order(SUN), 5, Watch())
+    watch = Watch()
+    call = Call(order(SUN, watch.take() or 0), 5, watch)
     assert not call.has_failed(SUN)
     call.end(Refused("EngineFailed", "no"))
     assert call.has_failed(SUN)
@@ -61,6 +62,18 @@ def test_only_a_failure_is_kept_for_who_comes_back() -> None:
     other = Call(order(SUN), 5, Watch())
     other.end(Stopped())
     assert not other.has_failed(SUN)
+
+
+def test_what_is_over_cannot_be_stopped_as_its_slot_is_another_ones() -> None:
+    watch = Watch(1)
+    slot = watch.take() or 0
+    call = Call(order(SUN, slot), 5, watch)
+    call.stop()
+    assert watch.is_stopped(slot)
+    call.end(Stopped())
+    assert watch.take() == slot
+    call.stop()
+    assert not watch.is_stopped(slot)
 
 
 def test_slots_are_bounded_and_come_back_clean() -> None:
