@@ -17,6 +17,14 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Read when torch is imported: threads that spin while they wait stand still on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from klein_ui.contract import KleinError, Progress, Request
+from klein_ui.serve import zero_start
+
+try:
+    zero_start.stand_in()
+except KleinError as error:
+    sys.exit(str(error))
+
 import psutil
 
 from klein_ui import (
@@ -32,7 +40,6 @@ from klein_ui import (
     validate,
 )
 from klein_ui.access import Demand
-from klein_ui.contract import KleinError, Request
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import backends, decoder, loader, lora_download, safety
 from klein_ui.history import History
@@ -42,11 +49,13 @@ from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
 from klein_ui.moodboard import Moodboard
 from klein_ui.provenance.export import exporter
+from klein_ui.serve import zero_place
 from klein_ui.store import PictureStore
 from klein_ui.ui import metrics, page
 from klein_ui.ui.choices import Choices
 from klein_ui.ui.services import Services
 from klein_ui.ui.shelf import Shelf
+from klein_ui.visitors import Visitors
 
 WARM_UP_STEPS = 4
 SHELF_BYTES = 128 * 2**20
@@ -115,15 +124,27 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
             tuple(quick(request) for request in (*asked.drafts[:1], asked.request)),
         )
 
-    choices = Choices(tuple(map(source, models.offered(choice.row))))
+    visitors = Visitors() if chosen.zero_gpu else None
+
+    def placed(visitors: Visitors) -> Source:
+        cache_bytes = chosen.cache_mb * 2**20
+        engine = zero_place.place(choice, cache_bytes, say, pictures, loras, visitors.of)
+        # It is there before the page, and for good.
+        return Source(choice.row, lambda report: engine)
+
+    choices = Choices(
+        tuple(map(source, models.offered(choice.row))) if visitors is None else (placed(visitors),)
+    )
     dispatcher = Dispatcher(
         choices.named(choice.row.name),
         settings=pacing.PacingSettings(
             settle_s=chosen.settle_ms / 1000,
             grace_s=chosen.grace_ms / 1000,
             staleness_s=chosen.staleness_ms / 1000,
+            drafts=not chosen.zero_gpu,
         ),
         lost=lost,
+        visitors=visitors,
     )
 
     def fetch_lora(hub_id: str, report: Report) -> str:
@@ -149,6 +170,11 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
         Moodboard(ledger, kept),
         seal=seal.opened(chosen.data_dir / "cookies.key"),
     )
+
+
+def say(progress: Progress) -> None:
+    """How far a loading is, before there is a page to say it."""
+    logging.getLogger(__name__).info("%s", progress.sentence)
 
 
 def quick(request: Request) -> Request:

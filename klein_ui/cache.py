@@ -53,6 +53,11 @@ class ByteLRU(Generic[K, V]):
         with self._lock:
             return key in self._entries
 
+    def keys(self) -> tuple[K, ...]:
+        """What is kept, least recently used first; neither counted nor a use."""
+        with self._lock:
+            return tuple(self._entries)
+
     def put(self, key: K, value: V, size_bytes: int) -> None:
         """Keep `value` under `key`, dropping the least recently used until it fits."""
         if size_bytes < 0:

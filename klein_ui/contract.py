@@ -168,11 +168,12 @@ class Hooks:
 
     `superseded(steps_done)` is asked before the first step and after each one; once it says True
     the engine raises `Superseded` and decodes nothing. `preview`, where given, gets one rough
-    picture after the first step.
+    picture after the first step. `session` names who asks, empty where nobody does.
     """
 
     superseded: Callable[[int], bool] = field(default=lambda steps_done: False)
     preview: Callable[[Frame], None] | None = None
+    session: str = ""
 
 
 class Pictures(Protocol):
@@ -266,9 +267,10 @@ class Engine(Protocol):
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
         """Make the picture of `request`.
 
-        Raises `Superseded` when `hooks.superseded` said so between two steps, and `KleinError`
-        with one sentence for the user when the picture cannot be made: `OutOfMemory` where a
-        smaller one may be, `DeviceLost` where none can be any more.
+        Raises `Superseded` when `hooks.superseded` said so between two steps, `Postponed` where
+        it has not begun and others should have their turn, and `KleinError` with one sentence for
+        the user when the picture cannot be made: `OutOfMemory` where a smaller one may be,
+        `DeviceLost` where none can be any more.
         """
         ...
 
@@ -330,6 +332,10 @@ class DeviceLost(EngineFailed):
 
 class Superseded(Exception):
     """The render was stopped between steps because a newer request waits."""
+
+
+class Postponed(Superseded):
+    """The render has not begun, as there is no device for it yet. Whoever asked is still due."""
 
 
 def sentence_of(error: BaseException, what: str) -> str:

@@ -33,6 +33,7 @@ from klein_ui.mailboxes import Mailboxes
 from klein_ui.models import ModelRow
 from klein_ui.performing import Performer
 from klein_ui.tireless import Tireless
+from klein_ui.visitors import Visitors
 
 __all__ = ["MAX_SESSIONS", "Dispatcher", "Event", "Failed", "Listener", "Shown", "Stats"]
 
@@ -72,11 +73,14 @@ class Dispatcher:
         settings: pacing.PacingSettings,
         clock: Clock = time.monotonic,
         lost: Callable[[], object] = lambda: None,
+        visitors: Visitors | None = None,
     ) -> None:
-        """`lost` is called once, on any thread, when only a new process can help."""
+        """`lost` is called once, on any thread, when only a new process can help. `visitors`, where
+        given, keep in which context each session asked."""
         self._loading = Loading(first, self._report, clock)
         self._clock = clock
         self._lost = lost
+        self._visitors = visitors
         self._boxes = Mailboxes(settings, clock)
         self.figures = Figures()
         self._progress = Progress("starting", "Starting…")
@@ -144,6 +148,8 @@ class Dispatcher:
     def close(self, name: str) -> None:
         """End the session `name`: what waits is dropped, what runs stops within a step."""
         self._boxes.close(name)
+        if self._visitors:
+            self._visitors.left(name)
 
     def ahead(self, name: str) -> int | None:
         """How many come before session `name` where that has waited too long; see `Mailboxes`."""
@@ -167,6 +173,8 @@ class Dispatcher:
             final = Failed(seq, self._refusal) if self._is_final else self._progress
             self._boxes.tell(name, final)
             return
+        if self._visitors:
+            self._visitors.heard(name)
         self._boxes.submit(name, asked, seq)
         self._thread.revive()
 

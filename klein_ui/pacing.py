@@ -22,6 +22,7 @@ class PacingSettings:
     key before a slow model starts; 0 never waits. `staleness_s`: how old the shown picture may
     grow before a run is let through. `direct_s`: a full picture this quick needs no draft.
     `keeps_up_s`: a model this quick never waits. `preview_s`: a slower one shows its first step.
+    Without `drafts` nothing is made while somebody types: the full picture alone, on a pause.
     """
 
     settle_s: float = 0.3
@@ -30,6 +31,7 @@ class PacingSettings:
     direct_s: float = 0.1
     keeps_up_s: float = 0.3
     preview_s: float = 0.5
+    drafts: bool = True
 
     @property
     def target_s(self) -> float:
@@ -154,8 +156,11 @@ def decide(state: State, forecast: Forecast, settings: PacingSettings, now: floa
     """What an idle engine should do for this session at `now`."""
     if state.asked is None or state.reached is Stage.FINAL:
         return Wait()
-    if state.reached is Stage.DRAFT:
-        return _settled(state.asked, state.last_key_at + settings.settle_s, forecast, now)
+    if state.reached is Stage.DRAFT or not settings.drafts:
+        # Without drafts a picture that is kept need not wait for the pause: it costs nothing.
+        is_kept = not settings.drafts and forecast(state.asked.request) == 0.0
+        pause_s = 0.0 if is_kept else settings.settle_s
+        return _settled(state.asked, state.last_key_at + pause_s, forecast, now)
     run = first_run(state.asked, forecast, settings)
     until = _grace_until(state, run.expected_s, settings)
     return Wait(until) if until > now else run
@@ -164,7 +169,8 @@ def decide(state: State, forecast: Forecast, settings: PacingSettings, now: floa
 def first_run(asked: Asked, forecast: Forecast, settings: PacingSettings) -> Run:
     """The first picture of a request: the full one where that is quick, else the best draft."""
     full_s = forecast(asked.request)
-    if not asked.drafts or (full_s is not None and full_s <= settings.direct_s):
+    has_draft = settings.drafts and asked.drafts
+    if not has_draft or (full_s is not None and full_s <= settings.direct_s):
         return _run(asked.request, Stage.FINAL, full_s, settings)
     draft = best_draft(asked.drafts, forecast, settings.target_s)
     return _run(draft, Stage.DRAFT, forecast(draft), settings)

@@ -13,6 +13,7 @@ from klein_ui.contract import (
     KleinError,
     Outcome,
     OutOfMemory,
+    Postponed,
     Render,
     Request,
     Superseded,
@@ -116,7 +117,7 @@ class Performer:
         def preview(frame: Frame) -> None:
             self._boxes.previewed(job, frame)
 
-        hooks = Hooks(superseded, preview if job.preview else None)
+        hooks = Hooks(superseded, preview if job.preview else None, job.name)
         return Render(job.running.request, job.running.stage, hooks)
 
     def _check(self, request: Request, row: ModelRow) -> None:
@@ -135,6 +136,8 @@ class Performer:
         self._in_hand = tuple(other for other in self._in_hand if other is not job)
         if isinstance(outcome, Frame):
             self._figures.rendered(outcome, self._boxes.finished(job, outcome))
+        elif isinstance(outcome, Postponed):
+            self._boxes.dropped((job,))
         elif isinstance(outcome, Superseded):
             self._figures.count(Count.SUPERSEDED)
             self._boxes.stopped(job)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from klein_ui import space
+
 ENV_PREFIX = "KLEIN_"
 DEVICES = ("auto", "cuda", "mps", "cpu")
 ATTENTION = ("native", "cudnn", "flash", "flash-3", "math", "sage", "xformers")
@@ -30,7 +32,8 @@ Add = Callable[..., None]
 class Settings:
     """How this process runs. Every field is a flag and an environment variable.
 
-    `small_decoder` is whether to take the model's own, or says which.
+    `small_decoder` is whether to take the model's own, or says which. With `zero_gpu` the GPU is
+    lent for a call at a time, by the quota of who asks.
     """
 
     host: str
@@ -62,6 +65,7 @@ class Settings:
     embed_on: tuple[str, ...] = ()
     is_space: bool = False
     space_host: str = ""
+    zero_gpu: bool = False
 
     @property
     def is_public(self) -> bool:
@@ -82,6 +86,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Settin
         **vars(chosen),
         is_space=bool(environ.get("SPACE_ID")),
         space_host=environ.get("SPACE_HOST", ""),
+        zero_gpu=space.on_zero_gpu(environ),
     )
 
 
@@ -116,7 +121,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         "--open",
         "let everybody in who reaches the address, without a token; the model is fixed then",
     )
-    _add_model(add)
+    _add_model(add, environ)
     switch(
         "--trim-text",
         "do not pad prompts to the model's full length: faster, and changes the pictures a little",
@@ -144,7 +149,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         help="kernels of the attention: torch's own, or those of an installed package, which "
         "round in another way (default: %(default)s)",
     )
-    _add_pace(add)
+    _add_pace(add, environ)
     switch("--mcp", "also serve generate, edit and pin as tools of MCP, at /gradio_api/mcp/")
     _add_export(add)
     switch("--watermark", "put an invisible mark into exported pictures, which moves them a little")
@@ -169,13 +174,13 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
 def _add_address(add: Add, environ: Mapping[str, str]) -> None:
     add(
         "--host",
-        environ.get("GRADIO_SERVER_NAME") or "127.0.0.1",
+        space.host(environ) or "127.0.0.1",
         metavar="ADDRESS",
         help="address to listen on (default: %(default)s, this machine only)",
     )
     add(
         "--port",
-        environ.get("GRADIO_SERVER_PORT") or "7860",
+        space.port(environ) or "7860",
         type=_number("a port", 1, 65535),
         metavar="NUMBER",
         help="port to listen on (default: %(default)s)",
@@ -219,7 +224,7 @@ def _add_access(add: Add) -> None:
     )
 
 
-def _add_model(add: Add) -> None:
+def _add_model(add: Add, environ: Mapping[str, str]) -> None:
     add(
         "--model",
         "auto",
@@ -252,17 +257,17 @@ def _add_model(add: Add) -> None:
     )
     add(
         "--data-dir",
-        str(Path.home() / ".klein-live"),
+        str(space.persistent(environ) or Path.home() / ".klein-live"),
         type=_folder,
         metavar="FOLDER",
         help="where the app keeps its files (default: %(default)s)",
     )
 
 
-def _add_pace(add: Add) -> None:
+def _add_pace(add: Add, environ: Mapping[str, str]) -> None:
     add(
         "--settle-ms",
-        "300",
+        space.settle_ms(environ) or "300",
         type=_number("milliseconds", 50, 5000),
         metavar="MS",
         help="pause in typing after which the full-size picture is made (default: %(default)s)",

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar, copy_context
 
 import pytest
 
-from klein_ui.contract import KleinError, Stage
+from klein_ui.contract import Frame, Hooks, KleinError, Postponed, Request, Stage
 from klein_ui.dispatcher import Dispatcher, Event, Failed
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Source
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
+from klein_ui.visitors import Visitors
 
 from .stepping import LONG_S, Ears, Steps, asked
 
@@ -209,6 +211,59 @@ def test_one_off_pictures_are_never_superseded(start: Start) -> None:
     steps.step()
     assert future.result(LONG_S).request.prompt == "sun"
     assert dispatcher.stats().sessions == 1
+
+
+def test_the_engine_is_told_who_asks_and_their_contexts_are_kept_while_they_are_there() -> None:
+    told: list[tuple[str, str]] = []
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+    visitors = Visitors()
+
+    class Curious(FakeEngine):
+        def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
+            told.append((hooks.session, visitors.of(hooks.session).run(who.get)))
+            return super().render(request, stage, hooks)
+
+    engine = Curious(render_s=0.0)
+    source = Source(POSTCARD, lambda report: engine)
+    dispatcher = Dispatcher(source, PacingSettings(settle_s=0.01), visitors=visitors)
+    dispatcher.start()
+    try:
+        ears = Ears()
+        dispatcher.open("a", ears)
+        alice = copy_context()
+        alice.run(who.set, "alice")
+        alice.run(dispatcher.submit, "a", asked("sun"), 1)
+        ears.shown()
+        bob = copy_context()
+        bob.run(who.set, "bob")
+        bob.run(dispatcher.render, asked("moon").request).result(LONG_S)
+        assert (told[0], told[-1][1]) == (("a", "alice"), "bob")
+        dispatcher.close("a")
+        assert visitors.of("a").run(who.get) == "nobody"
+        assert visitors.of(told[-1][0]).run(who.get) == "nobody"
+    finally:
+        dispatcher.stop()
+
+
+def test_who_is_postponed_stays_due_is_not_counted_and_lets_others_go_first(start: Start) -> None:
+    asked_for: list[str] = []
+
+    class Busy(FakeEngine):
+        def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
+            asked_for.append(request.prompt)
+            if "b" not in asked_for:
+                raise Postponed
+            return super().render(request, stage, hooks)
+
+    dispatcher, first, second = start(Busy(render_s=0.0)), Ears(), Ears()
+    dispatcher.open("a", first)
+    dispatcher.open("b", second)
+    dispatcher.submit("a", asked("a"), 1)
+    dispatcher.submit("b", asked("b"), 1)
+    assert second.shown().frame.request.prompt == "b"
+    event = first.shown()
+    assert (event.frame.request.prompt, event.superseded) == ("a", 0)
+    assert dispatcher.stats().superseded == 0
 
 
 def test_a_one_off_that_fails_says_why(start: Start) -> None:

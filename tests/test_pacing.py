@@ -67,6 +67,34 @@ def test_a_slower_engine_drafts_first_then_settles() -> None:
     assert pacing.decide(state, per_pixel(0.4), SETTINGS, 99.0) == Wait()
 
 
+def test_without_drafts_nothing_is_made_before_a_pause() -> None:
+    calm = PacingSettings(drafts=False)
+    state = after_key()
+    forecasts: list[pacing.Forecast] = [flat(0.05), per_pixel(2.0), lambda request: None]
+    for forecast in forecasts:
+        assert pacing.decide(state, forecast, calm, 10.1) == Wait(10.0 + calm.settle_s)
+        run = pacing.decide(state, forecast, calm, 10.0 + calm.settle_s)
+        assert isinstance(run, Run)
+        assert (run.stage, run.request.width, run.preview) == (Stage.FINAL, 512, False)
+
+
+def test_without_drafts_what_is_kept_is_shown_at_once() -> None:
+    run = pacing.decide(after_key(), flat(0.0), PacingSettings(drafts=False), 10.0)
+    assert isinstance(run, Run)
+    assert run.stage is Stage.FINAL
+
+
+def test_without_drafts_a_newer_key_stops_what_has_hardly_begun() -> None:
+    calm = PacingSettings(drafts=False)
+    state = after_key()
+    run = pacing.decide(state, flat(1.0), calm, 10.3)
+    assert isinstance(run, Run)
+    newer = pacing.typed(state, asked("b"), 2, 10.4)
+    under_way = running(state, run, 10.3)
+    assert pacing.supersede(newer, under_way, 0, flat(1.0), calm, 10.4)
+    assert not pacing.supersede(newer, under_way, 3, flat(1.0), calm, 11.1)
+
+
 def test_drafts_get_smaller_before_they_get_rarer() -> None:
     quick = pacing.first_run(asked(), per_pixel(0.4), SETTINGS)
     slow = pacing.first_run(asked(), per_pixel(2.0), SETTINGS)

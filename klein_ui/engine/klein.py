@@ -33,6 +33,7 @@ from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.blend import blended_noise, blended_prompt
 from klein_ui.engine.denoise import denoise
 from klein_ui.engine.device import allocated_bytes, release, wait_for
+from klein_ui.engine.encodings import Encodings
 from klein_ui.engine.faults import named
 from klein_ui.engine.graphs import Recorder, StepGraphs
 from klein_ui.engine.kv import WHOLE_OR_NOT, KeptVelocity, ReferenceKeys, keeps_keys
@@ -114,6 +115,7 @@ class KleinEngine:
         self._noise = NoiseField(channels, int(rest * NOISE_SHARE))
         revision = origin.revision
         self._references = References(pipeline, pictures, revision, int(rest * REFERENCES_SHARE))
+        self.encodings = Encodings(pipeline, self._prompts, self._references)
         self._regions = Regions(pictures, self._references, int(rest * FITTED_SHARE))
         self._adapters = Adapters(pipeline.transformer, loras, int(rest * LORAS_SHARE))
         self._attention = attention

@@ -22,7 +22,7 @@ from klein_ui.engine.device import Device, choose, release
 from klein_ui.engine.download import fetch, fetch_index
 from klein_ui.engine.faults import named
 from klein_ui.engine.fingerprint import fingerprint
-from klein_ui.engine.graphs import recorder_for
+from klein_ui.engine.graphs import Recorder, recorder_for
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.kv import ask_once, keeps_keys
 from klein_ui.engine.place import Placed, loadable, place
@@ -108,6 +108,20 @@ def load(
     # What a model before, or one that failed halfway, left behind is room for this one.
     release()
     pipeline, made_by = open_pipeline(choice, report)
+    recorder = recorder_for(pipeline.transformer)
+    return engine_of(choice, pipeline, made_by, cache_bytes, pictures, loras, recorder)
+
+
+def engine_of(
+    choice: Choice,
+    pipeline: Any,
+    made_by: Origin,
+    cache_bytes: int,
+    pictures: Pictures,
+    loras: Loras | None = None,
+    recorder: Recorder | None = None,
+) -> KleinEngine:
+    """The engine over a `pipeline` that was opened for `choice`; see `KleinEngine`."""
     if choice.trims_text:
         made_by = replace(made_by, path=f"{made_by.path}, trimmed text")
     return KleinEngine(
@@ -119,7 +133,7 @@ def load(
         _spare_bytes(pipeline),
         loras,
         trims_text=choice.trims_text,
-        recorder=recorder_for(pipeline.transformer),
+        recorder=recorder,
         attention=choice.attention,
     )
 

@@ -15,6 +15,9 @@ from klein_ui.models import GRID_PX
 Fit = int | tuple[int, int]
 """The most pixels a picture is shown with, or exactly its width and height."""
 
+PictureKey = tuple[str, str, Fit]
+"""The revision of the weights, the digest of the picture, and how it was fitted."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
@@ -32,7 +35,7 @@ class References:
         self._pipeline = pipeline
         self._pictures = pictures
         self._revision = revision
-        self._cache: ByteLRU[tuple[str, str, Fit], Encoded] = ByteLRU(max_bytes)
+        self._cache: ByteLRU[PictureKey, Encoded] = ByteLRU(max_bytes)
         self.encoded = 0
 
     def shown(self, digest: str, area: int) -> Encoded:
@@ -50,6 +53,11 @@ class References:
         encoded = self._cache.get(key)
         return self._encode(Image.fromarray(pixels), key) if encoded is None else encoded
 
+    @property
+    def kept(self) -> ByteLRU[PictureKey, Encoded]:
+        """The latents that are kept; what is put there is not encoded again."""
+        return self._cache
+
     def stats(self) -> CacheStats:
         """Counts of the cache of latents."""
         return self._cache.stats()
@@ -58,10 +66,10 @@ class References:
         """Drop all latents."""
         self._cache.clear()
 
-    def _key(self, digest: str, fit: Fit) -> tuple[str, str, Fit]:
+    def _key(self, digest: str, fit: Fit) -> PictureKey:
         return (self._revision, digest, fit)
 
-    def _encode(self, image: Image.Image, key: tuple[str, str, Fit]) -> Encoded:
+    def _encode(self, image: Image.Image, key: PictureKey) -> Encoded:
         self.encoded += 1
         pipeline = self._pipeline
         width, height = (on_grid(side) for side in image.size)

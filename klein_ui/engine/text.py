@@ -14,6 +14,10 @@ TRIMMED_TOKENS = (32, 64, 128, 256)
 """Lengths that a trimmed prompt is padded to; few of them, so that few shapes are run."""
 
 
+PromptKey = tuple[str, int]
+"""A prompt, and how many tokens it has at least."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptEmbeds:
     """`embeds`, shape (1, length, layers * hidden), `text_ids` (1, length, 4).
@@ -43,7 +47,7 @@ class PromptEncoder:
         self._trims_text = trims_text
         self._layers = row.text_encoder_out_layers
         self._length = row.max_sequence_length
-        self._cache: ByteLRU[tuple[str, int], PromptEmbeds] = ByteLRU(max_bytes)
+        self._cache: ByteLRU[PromptKey, PromptEmbeds] = ByteLRU(max_bytes)
         self.encoded = 0
 
     def encode(self, prompt: str, at_least: int = 0) -> PromptEmbeds:
@@ -65,6 +69,11 @@ class PromptEncoder:
         tokens, _ = self._tokens(prompt)
         kept = self._kept(int(tokens["attention_mask"].sum()))
         return len(range(self._length)[kept])
+
+    @property
+    def kept(self) -> ByteLRU[PromptKey, PromptEmbeds]:
+        """The embeddings that are kept; what is put there is not encoded again."""
+        return self._cache
 
     def stats(self) -> CacheStats:
         """Counts of the prompt cache."""

@@ -86,17 +86,20 @@ STYLES = (
 """Style sheet names in order; the last one bends the others to the width of the screen."""
 
 
-def head(row: ModelRow) -> str:
-    """What goes into the page's head: styles, then the scripts in a scope of their own."""
+def head(row: ModelRow, *, only_events: bool = False) -> str:
+    """What goes into the page's head: styles, then the scripts in a scope of their own.
+
+    With `only_events` the page opens no socket and asks by Gradio's events alone.
+    """
     styles = "\n".join(asset(f"{name}.css") for name in STYLES)
-    return f"<style>{styles}</style>\n<script>{script(row)}</script>"
+    return f"<style>{styles}</style>\n<script>{script(row, only_events=only_events)}</script>"
 
 
-def script(row: ModelRow) -> str:
+def script(row: ModelRow, *, only_events: bool = False) -> str:
     """All scripts as one function, so that only `window.kleinLive` is global."""
     parts = [asset(f"{name}.js") for name in SCRIPTS]
     # A model's name must not be able to end the script block.
-    config = json.dumps(_config(row)).replace("<", "\\u003c")
+    config = json.dumps({**_config(row), "onlyEvents": only_events}).replace("<", "\\u003c")
     return "(() => {\n" + f'"use strict";\nconst CONFIG = {config};\n' + "\n".join(parts) + "})();"
 
 

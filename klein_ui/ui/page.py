@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from klein_ui import access, decoders, open_files
+from klein_ui.dispatcher import MAX_SESSIONS
 from klein_ui.ui import (
     api,
     api_routes,
@@ -82,7 +83,8 @@ def build(services: Services) -> boundary.Page:
         lane.place(services, blocks)
         refit.place(services, fitted)
         api.register(services, blocks)
-    blocks.queue(api_open=False)
+    # On ZeroGPU Gradio would let one event wait and refuse the next; here every key is one.
+    blocks.queue(api_open=False, max_size=MAX_SESSIONS if services.settings.zero_gpu else None)
     return blocks
 
 
@@ -92,7 +94,8 @@ def routes(services: Services) -> list[BaseRoute]:
         *health_routes.routes(services),
         *metrics.routes(services),
         *diagnostics.routes(services),
-        *socket.routes(services),
+        # On ZeroGPU who asks is known from Gradio's events alone.
+        *(() if services.settings.zero_gpu else socket.routes(services)),
         *saving.routes(services),
         *export_routes.routes(services),
         *open_routes.routes(services),
@@ -136,7 +139,7 @@ def launch(blocks: gr.Blocks, services: Services, *, block_thread: bool = True) 
         quiet=True,
         show_error=True,
         theme=KleinTheme(),
-        head=client.head(services.row),
+        head=client.head(services.row, only_events=settings.zero_gpu),
         favicon_path=client.FAVICON,
         app_kwargs={
             "routes": [*(served.routes() if served else tools.absent()), *routes(services)],

@@ -13,6 +13,11 @@ def test_every_script_and_sheet_of_the_folder_is_in_the_head() -> None:
         assert path.read_text(encoding="utf-8").strip() in head, path.name
 
 
+def test_the_server_says_whether_the_page_may_open_a_socket() -> None:
+    assert '"onlyEvents": false' in client.head(POSTCARD)
+    assert '"onlyEvents": true' in client.head(POSTCARD, only_events=True)
+
+
 def test_nothing_comes_from_outside() -> None:
     head = client.head(POSTCARD)
     assert not re.search(r"""<link|<script src|@import|url\(|https?://""", head)

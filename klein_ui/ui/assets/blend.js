@@ -5,7 +5,9 @@ const OTHER_MODEL = "These two were made by another model than the one that is t
 const NO_IMAGES = "A picture that was made of images cannot be blended; choose two that were made of words alone.";
 const NO_BLENDS = "One of these is a blend already; choose two that are none.";
 const ONE_LORAS = "These two have different LoRAs; blend two with the same.";
-const NO_WAY = "There is no connection for the blend now; try again once it is back.";
+const NO_WAY = CONFIG.onlyEvents
+  ? "Blends are not for this Space: each would take from your quota; run the app yourself."
+  : "There is no connection for the blend now; try again once it is back.";
 const WALK_SIDE = 512;
 const PATIENCE_MS = 120_000;
 

@@ -2,6 +2,12 @@
 
 const FAILURES_BEFORE_LANE = 2;
 
+/** Where the server wants events alone; those who wait for `on` are not made yet. */
+function noSocket(on) {
+  setTimeout(() => on.slow(true));
+  return { isOpen: () => false, close() {} };
+}
+
 /**
  * `on.frame(header, picture)`, `on.message(object)`, `on.lost(isLost)`, `on.slow(isSlow)`, and
  * `on.refused(sentence)`, empty once there is a place; `on.shut(isShut)` where the server is there,
@@ -10,11 +16,11 @@ const FAILURES_BEFORE_LANE = 2;
 function createLink(url, on, admitted = "") {
   let newest = null;
   let settled = -1;
-  let fallback = false;
+  let fallback = CONFIG.onlyEvents;
   let isShut = false;
 
   const lane = createLane(receive);
-  const socket = createSocket(url, {
+  const socket = fallback ? noSocket(on) : createSocket(url, {
     open() {
       fallback = false;
       shut(false);

@@ -29,7 +29,7 @@ function start() {
     lost: (isLost) => tell(isLost, "lost", "The connection is lost; what you type is drawn once it is back."),
     shut: (isShut) => tell(isShut, "shut", "You are no longer let in; what you type is drawn once you", "log in again"),
     refused: (sentence) => tell(sentence !== "", "full", sentence),
-    slow: (isSlow) => tell(isSlow, "slow", "No WebSocket gets through; pictures come a slower way."),
+    slow: (isSlow) => tell(isSlow && !CONFIG.onlyEvents, "slow", "No WebSocket gets through; pictures come a slower way."),
   }, where.admitted);
 
   function progressed(message) {

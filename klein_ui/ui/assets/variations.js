@@ -1,7 +1,9 @@
 // Four seeds of the same words beside each other: the desk's own picture, and three more.
 
 const MOST_SEED = 2 ** 32;
-const NO_MORE = "Variations need connections that cannot be had now; try again later.";
+const NO_MORE = CONFIG.onlyEvents
+  ? "Variations are not for this Space: each would take from your quota; run the app yourself."
+  : "Variations need connections that cannot be had now; try again later.";
 
 /** Every tile has a connection of its own, so each is as live as the desk's picture. */
 function createVariations(root, where) {

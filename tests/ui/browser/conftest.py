@@ -2,8 +2,9 @@
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -90,9 +91,10 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
         fetch_lora: FetchLora | None = None,
         data: Path | None = None,
         flags: tuple[str, ...] = (),
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> Site:
         folder = str(data or tmp_path_factory.mktemp("data"))
-        chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder, *flags], {})
+        chosen = settings.read(["--port", str(_free_port()), "--data-dir", folder, *flags], environ)
         asked = validate.asked({}, row)
         pictures = PictureStore(chosen.data_dir / "pictures", 2**28, 2**26)
         source = Source(

@@ -1,0 +1,1 @@
+"""Where the app runs beyond one machine of its own: Spaces and clusters."""

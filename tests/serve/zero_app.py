@@ -1,0 +1,12 @@
+"""`app.py` on ZeroGPU without a GPU; the environment says that it is a Space."""
+
+import sys
+
+from tests.serve import no_gpu
+
+no_gpu.import_spaces()
+
+import app
+
+if __name__ == "__main__":
+    sys.exit(app.main(sys.argv[1:]))
