@@ -73,6 +73,8 @@ $(VENV)/.app: requirements.txt requirements-pillow.txt constraints.txt
 
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt
 	$(PIP) $(LOCKED) -r requirements-dev.txt
+	@# Some of these ask for Gradio, and so for its cap, again.
+	$(PIP) --no-deps -r requirements-pillow.txt
 	@touch $@
 
 clean: ## remove what was built
