@@ -19,9 +19,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import psutil
 
-from klein_ui import access, logs, models, pacing, restarts, settings, validate
+from klein_ui import access, flags, logs, models, pacing, restarts, settings, validate
 from klein_ui.access import Demand
-from klein_ui.contract import KleinError, Request
+from klein_ui.contract import EngineFailed, KleinError, Request
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import backends, decoder, loader, lora_download, safety
 from klein_ui.history import History
@@ -31,6 +31,7 @@ from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
 from klein_ui.moodboard import Moodboard
 from klein_ui.provenance.export import exporter
+from klein_ui.serve import remote
 from klein_ui.store import PictureStore
 from klein_ui.ui import metrics, page
 from klein_ui.ui.choices import Choices
@@ -81,31 +82,16 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
 
     Raises `EngineFailed` for a model that is not there.
     """
-    choice = replace(
-        loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
-        trims_text=chosen.trim_text,
-        small_decoder=decoder.named(chosen.small_decoder),
-        asks_once=chosen.keep_image_keys,
-        attention=chosen.attention,
-    )
-    backends.check(choice.attention, choice.device.name)
     pictures = PictureStore(
         chosen.data_dir / "pictures", PICTURES_DISK_BYTES, PICTURES_MEMORY_BYTES
     )
     loras = LoraShelf(chosen.data_dir / "loras")
-
-    def source(row: ModelRow) -> Source:
-        of_row = replace(choice, row=row)
-        asked = validate.asked({}, row)
-        return Source(
-            row,
-            lambda report: loader.load(of_row, chosen.cache_mb * 2**20, report, pictures, loras),
-            tuple(quick(request) for request in (*asked.drafts[:1], asked.request)),
-        )
-
-    choices = Choices(tuple(map(source, models.offered(choice.row))))
+    if chosen.engine == flags.LOCAL:
+        choices, first = local_models(chosen, pictures, loras)
+    else:
+        choices, first = cluster_models(chosen, pictures, loras)
     dispatcher = Dispatcher(
-        choices.named(choice.row.name),
+        choices.named(first),
         settings=pacing.PacingSettings(
             settle_s=chosen.settle_ms / 1000,
             grace_s=chosen.grace_ms / 1000,
@@ -133,6 +119,47 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
         History(ledger),
         Moodboard(ledger),
     )
+
+
+def local_models(
+    chosen: settings.Settings, pictures: PictureStore, loras: LoraShelf
+) -> tuple[Choices, str]:
+    """What this process can draw with, and the name of what it begins with. Raises
+    `EngineFailed`."""
+    choice = replace(
+        loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
+        trims_text=chosen.trim_text,
+        small_decoder=decoder.named(chosen.small_decoder),
+        asks_once=chosen.keep_image_keys,
+        attention=chosen.attention,
+    )
+    backends.check(choice.attention, choice.device.name)
+
+    def source(row: ModelRow) -> Source:
+        of_row = replace(choice, row=row)
+        asked = validate.asked({}, row)
+        return Source(
+            row,
+            lambda report: loader.load(of_row, chosen.cache_mb * 2**20, report, pictures, loras),
+            tuple(quick(request) for request in (*asked.drafts[:1], asked.request)),
+        )
+
+    return Choices(tuple(map(source, models.offered(choice.row)))), choice.row.name
+
+
+def cluster_models(
+    chosen: settings.Settings, pictures: PictureStore, loras: LoraShelf
+) -> tuple[Choices, str]:
+    """What the cluster draws with, and the name of what is begun with: its first model where none
+    was chosen. Raises `EngineFailed`."""
+    rows = remote.offered(chosen.engine)
+    names = [row.name for row in rows]
+    first = names[0] if chosen.model == "auto" else chosen.model
+    if first not in names:
+        there = ", ".join(names)
+        raise EngineFailed(f"The cluster has no model “{first}”; choose one of {there}.")
+    found = (remote.source(chosen.engine, row, pictures, loras) for row in rows)
+    return Choices(tuple(found)), first
 
 
 def quick(request: Request) -> Request:

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 MAX_SESSIONS = 256
 
 LOOK_S = 0.5
-"""How often it is looked whether lanes came or went, where an engine has several."""
+"""How often it is looked whether lanes came or went, where an engine has places elsewhere."""
 CLOSE_S = 5.0
 """How long the threads of the other lanes may take to end, each."""
 
@@ -338,7 +338,7 @@ class Dispatcher:
                 rest_s = None
         if hand.number and self._is_to_load():
             self._boxes.wake()
-        if hand.number or len(lanes) == 1:
+        if hand.number or all(lane.place == "" for lane in lanes):
             return rest_s
         return LOOK_S if rest_s is None else min(rest_s, LOOK_S)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ENV_PREFIX = "KLEIN_"
+LOCAL = "local"
 DEVICES = ("auto", "cuda", "mps", "cpu")
 ATTENTION = ("native", "cudnn", "flash", "flash-3", "math", "sage", "xformers")
 MEMORY = ("auto", "resident", "fp8", "offload")
@@ -150,6 +151,14 @@ def _add_model(add: Add) -> None:
         "(default: klein-4b with a CUDA device, else the built-in postcard)",
     )
     add(
+        "--engine",
+        "local",
+        type=_engine,
+        metavar="local|ray://HOST:PORT",
+        help="where pictures are made: in this process, or by the replicas of a cluster, which "
+        "“python -m klein_ui.serve” starts (default: %(default)s)",
+    )
+    add(
         "--revision",
         None,
         metavar="SHA",
@@ -283,6 +292,14 @@ def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
 def _decoder(text: str) -> str | bool:
     # By environment it is a switch as the others are.
     return text.lower() in YES if text.lower() in (*YES, *NO) else text
+
+
+def _engine(text: str) -> str:
+    if text != LOCAL and not re.fullmatch(r"ray://([\w.-]+|\[[0-9a-f:.]+\]):\d{1,5}", text):
+        raise argparse.ArgumentTypeError(
+            f"“{text}” is no engine; give {LOCAL}, or a cluster as ray://gpu-server:8000"
+        )
+    return text
 
 
 def _number(what: str, low: int, high: int) -> Callable[[str], int]:

@@ -18,6 +18,7 @@ TOKEN = ENV_PREFIX + "TOKEN"
 class Settings:
     """How this process runs. Every field is a flag and an environment variable.
 
+    `engine` is `flags.LOCAL`, or the address of a cluster.
     `small_decoder` is whether to take the model's own, or says which.
     """
 
@@ -37,6 +38,7 @@ class Settings:
     staleness_ms: int
     cache_mb: int
     mcp: bool
+    engine: str = flags.LOCAL
     sign: str = "off"
     watermark: bool = False
     safety: Path | None = None
