@@ -111,7 +111,7 @@ def main(argv: Sequence[str]) -> int:
     with local.cluster("127.0.0.1", chosen.port, cpus=None):
         for count in itertools.chain([chosen.replicas], map(int, sys.stdin)):
             wanted = app.Arguments(replicas=count, cpus=CPUS)
-            local.run({row.name: app.bound(row, offer_of(spec), wanted)})
+            local.run({row.name: app.bound(offer_of(spec), wanted)})
             print(READY, flush=True)
     return 0
 

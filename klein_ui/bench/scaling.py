@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import shlex
 import sys
@@ -34,6 +35,8 @@ SESSIONS: Final = 24
 POSTCARDS = (1, 2)
 PAIRS, QUICK_PAIRS = 60, 30
 LANES_S = 30.0
+
+NO_RAY = "Replicas need Ray; install it with: pip install -r requirements-cluster.txt"
 
 HOP_MS = 10.0
 FAIRNESS = 1.2
@@ -78,6 +81,9 @@ class ScaleReport:
 
 def run(chosen: argparse.Namespace, seconds: float) -> int:
     """Measure, print the tables, write what was asked for; the exit status."""
+    if importlib.util.find_spec("ray") is None:
+        print(NO_RAY, file=sys.stderr)
+        return 2
     names = chosen.engines or ([CROWD_FAKE.name] if chosen.quick else [CROWD_FAKE.name, "postcard"])
     rows: list[ScaleRow] = []
     hops: list[HopRow] = []
@@ -115,11 +121,24 @@ def measured(
             before = _counts(server.url)
             diaries: list[Diary] = asyncio.run(visits(opener, sessions, seconds, seed=count))
             after = _counts(server.url)
-        told = crowd.row(spec.name, f"{count} replicas", seconds, diaries)
+        told = _told_of(diaries, spec, count, seconds)
         renders = after["renders"] - before["renders"]
         moves = after["moves"] - before["moves"]
         rows.append(ScaleRow(count, told, 1 - moves / renders if renders else None))
     return rows
+
+
+def _told_of(diaries: Sequence[Diary], spec: EngineSpec, count: int, seconds: float) -> CrowdRow:
+    """What the crowd saw. The pictures after its last key come one a visitor, however many
+    replicas there are, so they are none of those a second."""
+    typing = [
+        replace(diary, frames=[(key, at) for key, at in diary.frames if at <= diary.keys[-1]])
+        for diary in diaries
+        if diary.keys
+    ]
+    app = f"{count} replicas"
+    useful_per_s = crowd.row(spec.name, app, seconds, typing).useful_per_s
+    return replace(crowd.row(spec.name, app, seconds, diaries), useful_per_s=useful_per_s)
 
 
 def hop(spec: EngineSpec, made: Cluster, pairs: int) -> HopRow:

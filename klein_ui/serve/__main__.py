@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ends.set())
     with local.cluster(chosen.host, chosen.port):
-        local.run({row.name: app.bound(row, offer, arguments)})
+        local.run({row.name: app.bound(offer, arguments)})
         print(
             f"{row.title} is drawn at ray://{chosen.host}:{chosen.port} (Ctrl-C ends it).",
             flush=True,

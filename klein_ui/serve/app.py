@@ -51,17 +51,20 @@ class Arguments(BaseModel):
 
 def app(arguments: Arguments) -> Application:
     """The application of one model. Raises `EngineFailed` where there is none of that name."""
-    return bound(*chosen(arguments))
+    _, offer, arguments = chosen(arguments)
+    return bound(offer, arguments)
 
 
-def bound(row: ModelRow, offer: Offer, arguments: Arguments) -> Application:
-    """The application of `row`, whose replicas load what `offer` says."""
+def bound(offer: Offer, arguments: Arguments) -> Application:
+    """The application whose replicas load what `offer` says."""
     scaling = None
     if arguments.most_replicas is not None:
         scaling = AutoscalingConfig(
             min_replicas=arguments.replicas,
             initial_replicas=arguments.replicas,
             max_replicas=arguments.most_replicas,
+            metrics_interval_s=2.0,
+            look_back_period_s=10.0,
             upscale_delay_s=5.0,
             downscale_delay_s=120.0,
             policy=AutoscalingPolicy(policy_function=by_load),
@@ -77,7 +80,7 @@ def bound(row: ModelRow, offer: Offer, arguments: Arguments) -> Application:
         request_router_config=RequestRouterConfig(request_router_class=Homing),
         ray_actor_options={"num_cpus": arguments.cpus, "num_gpus": arguments.gpus or 0.0},
     )
-    made: Application = deployment.bind(offer, row.name)
+    made: Application = deployment.bind(offer)
     return made
 
 

@@ -180,14 +180,25 @@ def offered(engine: str) -> tuple[ModelRow, ...]:
     """The models of the cluster that `engine` names. Raises `EngineFailed`, as a sentence."""
     address = address_of(engine)
     try:
-        routes = _asked(f"{address}/-/routes")
-        prefixes = sorted(str(route).rstrip("/") for route in routes)
-        rows = tuple(wire.row_from(_asked(f"{address}{quote(prefix)}/row")) for prefix in prefixes)
+        prefixes = sorted(_asked(f"{address}/-/routes"))
+        found = [_row(address, prefix) for prefix in prefixes]
     except (OSError, ValueError) as error:
         raise EngineFailed(NOBODY.format(engine)) from error
+    rows = tuple(row for row in found if row is not None)
     if not rows:
         raise EngineFailed(NO_MODEL.format(engine))
     return rows
+
+
+def _row(address: str, prefix: str) -> ModelRow | None:
+    """The model behind `prefix`; None where that is another application, or not ready yet. Raises
+    `OSError` where nobody answers any more."""
+    try:
+        row = wire.row_from(_asked(f"{address}{quote(prefix.rstrip('/'))}/row"))
+    except (urllib.error.HTTPError, ValueError):
+        return None
+    # Lanes look for it there.
+    return row if prefix_of(row.name) == quote(prefix) else None
 
 
 def source(engine: str, row: ModelRow, pictures: Pictures, loras: Loras) -> Source:

@@ -42,10 +42,10 @@ class _Counter:
 class Replica:
     """Loads its model when it begins, and is a lane for each WebSocket."""
 
-    def __init__(self, offer: Offer, name: str) -> None:
+    def __init__(self, offer: Offer) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="klein-replica-")
-        self._counter = _Counter(name)
-        place = serve.get_replica_context().replica_id.unique_id
+        context = serve.get_replica_context()
+        self._counter, place = _Counter(context.app_name), context.replica_id.unique_id
         self._worker = Worker(offer, Path(self._folder.name), place, self._counter.count)
 
     @paths.websocket("/lane")
