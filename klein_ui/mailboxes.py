@@ -167,7 +167,9 @@ class Mailboxes:
         `Runs.begin`."""
         with self._changed:
             now = self._clock()
-            states = {name: session.state for name, session in self._sessions.items()}
+            # Idle lanes ask at each key of anybody, and few sessions are due.
+            sessions = self._sessions.items()
+            states = {name: session.state for name, session in sessions if session.is_due}
             turn = self._runs.begin(lane, row, states, now, number, places)
             for job in turn.jobs:
                 self._sessions.move_to_end(job.name)
