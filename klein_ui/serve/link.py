@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
@@ -16,7 +16,7 @@ from klein_ui.provenance.strict import strict
 from klein_ui.serve import wire
 from klein_ui.serve.wire import Message
 
-CONNECT_S, LOOK_S = 5.0, 1.0
+CONNECT_S, LOOK_S, BYE_S = 5.0, 1.0, 1.0
 SILENT_S = 8.0
 """A replica that works says so every second; one that is silent for so long is lost."""
 
@@ -56,6 +56,7 @@ class Link:
         self.replicas, self.held = 1, Held()
         self._heed(hello)
         self._heard: SimpleQueue[tuple[Message, bytes] | None] = SimpleQueue()
+        self._ended = Event()
         Thread(target=self._listen, name="link", daemon=True).start()
 
     def say(self, message: Message, data: bytes = b"") -> None:
@@ -84,9 +85,13 @@ class Link:
                 yield heard
 
     def close(self) -> None:
-        """Leave."""
-        self.is_open = False
+        """Leave: the replica closes, which Ray's proxy takes for the end that it is, where it would
+        log an error if the app did."""
+        was_open, self.is_open = self.is_open, False
         with contextlib.suppress(OSError, WebSocketException):
+            if was_open:
+                self._socket.send(json.dumps({"type": "bye"}))
+                self._ended.wait(BYE_S)
             self._socket.close()
 
     def _listen(self) -> None:
@@ -107,6 +112,7 @@ class Link:
             self.is_open = False
         finally:
             self._heard.put(None)
+            self._ended.set()
 
     def _heed(self, message: Message) -> None:
         self.replicas = int(message["replicas"])

@@ -236,6 +236,8 @@ class _Lane:
                 case "warm_up":
                     request = wire.request_from(message["request"])
                     self._do(message["run"], self._warmed_up(message["run"], request))
+                case "bye":
+                    return
                 case "relieve":
                     self._do(message["run"], self._relieved(message["run"]))
 
