@@ -151,8 +151,13 @@ def cluster_models(
     chosen: settings.Settings, pictures: PictureStore, loras: LoraShelf
 ) -> tuple[Choices, str]:
     """What the cluster draws with, and the name of what is begun with: its first model where none
-    was chosen. Raises `EngineFailed`."""
-    rows = remote.offered(chosen.engine)
+    was chosen. Where a known one was, the cluster may come later. Raises `EngineFailed`."""
+    try:
+        rows = remote.offered(chosen.engine)
+    except EngineFailed:
+        if chosen.model not in models.names():
+            raise
+        rows = (models.get(chosen.model),)
     names = [row.name for row in rows]
     first = names[0] if chosen.model == "auto" else chosen.model
     if first not in names:

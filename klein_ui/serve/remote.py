@@ -45,8 +45,8 @@ RETRY_S = 1.0
 
 GONE = "The cluster at {} cannot be reached; it is tried again by itself, and what is typed waits."
 NOBODY = (
-    "The cluster at {} cannot be reached; start it with “python -m klein_ui.serve”, "
-    "or draw on this machine with --engine local."
+    "The cluster at {} cannot be reached; start it with “python -m klein_ui.serve”, say by --model "
+    "what it will draw with, or draw on this machine with --engine local."
 )
 NO_MODEL = "The cluster at {} has no model; start one there with “python -m klein_ui.serve”."
 
