@@ -350,7 +350,12 @@ class DeviceLost(EngineFailed):
 
 
 class PlaceLost(Exception):
-    """The place that made a picture is gone; it is made again in another."""
+    """The place that made a picture is gone; it is made again in another. Where it was gone before
+    that one had `begun`, the request had no part in it."""
+
+    def __init__(self, *, begun: bool = True) -> None:
+        super().__init__()
+        self.begun = begun
 
 
 class Superseded(Exception):

@@ -335,7 +335,8 @@ class Dispatcher:
             if may and hand.number < len(lanes) and lanes[hand.number].place is not None:
                 rest_s = self._made(hand, lanes)
             else:
-                rest_s = None
+                # Nobody tells this thread that its lane has a place again.
+                rest_s = LOOK_S if hand.number else None
         if hand.number and self._is_to_load():
             self._boxes.wake()
         if hand.number or all(lane.place == "" for lane in lanes):

@@ -168,7 +168,7 @@ class Performer:
             self._boxes.stopped(job)
         elif isinstance(outcome, PlaceLost):
             self._figures.count(Count.PLACES_LOST)
-            self._deaths.add(job.running.request)
+            self._deaths.add(job.running.request, int(outcome.begun))
             self._boxes.dropped([job])
         else:
             self._fail(job, outcome)

@@ -33,6 +33,8 @@ class Place(FakeEngine):
             raise PlaceLost
         if "kills" in request.prompt:
             raise PlaceLost
+        if "unlucky" in request.prompt and self.counts.renders < 3:
+            raise PlaceLost(begun=False)
         return frame
 
 
@@ -144,6 +146,15 @@ def test_a_request_that_ends_two_places_is_refused(start: Start) -> None:
     dispatcher.submit("one", asked("it kills"), 1)
     assert ears.failed() == Failed(1, KILLS)
     assert sum(one.counts.renders for one in engine.places) == 2
+
+
+def test_a_request_that_had_no_part_in_it_is_tried_again(start: Start) -> None:
+    engine = free(Spread(places=[place("a"), place("b")]))
+    dispatcher, ears = start(engine), Ears()
+    dispatcher.open("one", ears)
+    dispatcher.submit("one", asked("unlucky"), 1)
+    assert ears.shown().seq == 1
+    assert dispatcher.figures.snapshot().counts[Count.PLACES_LOST] > 1
 
 
 def test_an_engine_without_a_place_is_loaded_again_and_what_is_due_is_drawn(start: Start) -> None:

@@ -176,7 +176,7 @@ class RemoteLane:
         self._change()
         if self._link is None or not self._link.is_open:
             self._lost()
-            raise PlaceLost
+            raise PlaceLost(begun=False)
         return self._link
 
     def _change(self) -> None:

@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 BEAT_S = 1.0
 """How often a lane hears that its replica lives, and how many there are."""
 
+MOST_BYTES = 4 * 2**30
+"""Of one file or picture."""
+
 Offer = Callable[[Pictures, Loras], Source]
 """A model that can be had, given where its references and LoRAs are kept."""
 
@@ -129,9 +132,10 @@ class Worker:
         }
 
     async def _beats(self, lane: "_Lane") -> None:
-        while True:
-            await asyncio.sleep(BEAT_S)
-            await lane.say({"type": "beat", **await self._news()})
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            while True:
+                await asyncio.sleep(BEAT_S)
+                await lane.say({"type": "beat", **await self._news()})
 
     def missing(self, job: Job) -> tuple[list[str], list[str]]:
         """See `Kept.missing`."""
@@ -243,6 +247,8 @@ class _Lane:
 
     async def _keep(self, message: Message) -> None:
         data = bytearray()
+        if message["bytes"] > MOST_BYTES:
+            raise ValueError("too large")
         while len(data) < message["bytes"]:
             data += await self._socket.receive_bytes()
         try:
