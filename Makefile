@@ -54,7 +54,6 @@ $(VENV)/.app: requirements.txt requirements-pillow.txt
 
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt requirements-cluster.txt
 	$(PIP) -r requirements-dev.txt -r requirements-cluster.txt
-	$(PIP) --no-deps -r requirements-pillow.txt
 	@touch $@
 
 clean: ## remove what was built

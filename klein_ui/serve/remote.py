@@ -42,6 +42,8 @@ LEASE_S = 10.0
 MOST_LANES = 64
 ASK_S = 5.0
 RETRY_S = 1.0
+CLOSE_S = 1.0
+"""A connection on its way may take longer than an app has time to end; it is left then."""
 
 GONE = "The cluster at {} cannot be reached; it is tried again by itself, and what is typed waits."
 NOBODY = (
@@ -111,7 +113,7 @@ class RemoteEngine:
         """Leave all replicas, which stay."""
         self._is_closed = True
         self._news.set()
-        self._keeper.join()
+        self._keeper.join(CLOSE_S)
         for lane in self._lanes:
             lane.close()
 
@@ -160,7 +162,8 @@ class RemoteEngine:
     def _opened(self, wish: str, own: RemoteLane | None) -> Link | None:
         """A connection by `wish`, for the lane `own`; None where another lane has that replica."""
         link = Link(self._url, wish)
-        if any(lane.place == link.place for lane in self._lanes if lane is not own):
+        others = (lane.place for lane in self._lanes if lane is not own)
+        if self._is_closed or link.place in others:
             link.close()
             return None
         return link
