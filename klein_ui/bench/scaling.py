@@ -91,10 +91,13 @@ def run(chosen: argparse.Namespace, seconds: float) -> int:
         for spec in map(engines.spec_of, names):
             counts = [count for count in chosen.replicas if spec.fake or count in POSTCARDS]
             sessions = (chosen.sessions or [SESSIONS])[0]
-            with cluster(spec, counts[0]) as made:
-                if spec.fake:
-                    hops.append(hop(spec, made, QUICK_PAIRS if chosen.quick else PAIRS))
-                rows.extend(measured(spec, made, counts, sessions, seconds))
+            for count in counts:
+                # A new one each time: to be given another number, all replicas begin anew.
+                print(f"{spec.name}: {count} replicas, {sessions} …", file=sys.stderr, flush=True)
+                with cluster(spec, count) as made:
+                    if spec.fake and count == counts[0]:
+                        hops.append(hop(spec, made, QUICK_PAIRS if chosen.quick else PAIRS))
+                    rows.append(measured(spec, made, count, sessions, seconds))
     except AppError as error:
         print(error, file=sys.stderr)
         return 2
@@ -108,24 +111,19 @@ def run(chosen: argparse.Namespace, seconds: float) -> int:
 
 
 def measured(
-    spec: EngineSpec, made: Cluster, counts: Sequence[int], sessions: int, seconds: float
-) -> list[ScaleRow]:
-    """A row for each number of replicas, an app of its own before each. Raises `AppError`."""
-    rows = []
-    for count in counts:
-        print(f"{spec.name}: {count} replicas, {sessions} …", file=sys.stderr, flush=True)
-        made.scale(count)
-        with running("cluster", spec, made.engine) as server:
-            _await_lanes(server.url, count)
-            opener = OurOpener(server.url, row_of(spec))
-            before = _counts(server.url)
-            diaries: list[Diary] = asyncio.run(visits(opener, sessions, seconds, seed=count))
-            after = _counts(server.url)
-        told = _told_of(diaries, spec, count, seconds)
-        renders = after["renders"] - before["renders"]
-        moves = after["moves"] - before["moves"]
-        rows.append(ScaleRow(count, told, 1 - moves / renders if renders else None))
-    return rows
+    spec: EngineSpec, made: Cluster, count: int, sessions: int, seconds: float
+) -> ScaleRow:
+    """What a crowd got of an app that draws with the `count` replicas there. Raises `AppError`."""
+    with running("cluster", spec, made.engine) as server:
+        _await_lanes(server.url, count)
+        opener = OurOpener(server.url, row_of(spec))
+        before = _counts(server.url)
+        diaries: list[Diary] = asyncio.run(visits(opener, sessions, seconds, seed=count))
+        after = _counts(server.url)
+    renders = after["renders"] - before["renders"]
+    moves = after["moves"] - before["moves"]
+    told = _told_of(diaries, spec, count, seconds)
+    return ScaleRow(count, told, 1 - moves / renders if renders else None)
 
 
 def _told_of(diaries: Sequence[Diary], spec: EngineSpec, count: int, seconds: float) -> CrowdRow:
