@@ -71,8 +71,8 @@ $(VENV)/.app: requirements.txt requirements-pillow.txt constraints.txt
 	$(PIP) --no-deps -r requirements-pillow.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.app requirements-dev.txt
-	$(PIP) $(LOCKED) -r requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.app requirements-dev.txt requirements-cluster.txt
+	$(PIP) $(LOCKED) -r requirements-dev.txt -r requirements-cluster.txt
 	@# Some of these ask for Gradio, and so for its cap, again.
 	$(PIP) --no-deps -r requirements-pillow.txt
 	@touch $@

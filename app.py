@@ -17,7 +17,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Read when torch is imported: threads that spin while they wait stand still on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from klein_ui.contract import KleinError, Progress, Request
+from klein_ui.contract import EngineFailed, KleinError, Progress, Request
 from klein_ui.serve import zero_start
 
 try:
@@ -29,6 +29,7 @@ import psutil
 
 from klein_ui import (
     access,
+    flags,
     logs,
     models,
     pacing,
@@ -49,7 +50,7 @@ from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
 from klein_ui.moodboard import Moodboard
 from klein_ui.provenance.export import exporter
-from klein_ui.serve import zero_place
+from klein_ui.serve import remote, zero_place
 from klein_ui.store import PictureStore
 from klein_ui.ui import metrics, page
 from klein_ui.ui.choices import Choices
@@ -102,41 +103,19 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
     Raises `EngineFailed` for a model that is not there, and `KleinError` for a key of the cookies
     that is none.
     """
-    choice = replace(
-        loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
-        trims_text=chosen.trim_text,
-        small_decoder=decoder.named(chosen.small_decoder),
-        asks_once=chosen.keep_image_keys,
-        attention=chosen.attention,
-    )
-    backends.check(choice.attention, choice.device.name)
     pictures = PictureStore(
         chosen.data_dir / "pictures", PICTURES_DISK_BYTES, PICTURES_MEMORY_BYTES
     )
     loras = LoraShelf(chosen.data_dir / "loras")
-
-    def source(row: ModelRow) -> Source:
-        of_row = replace(choice, row=row)
-        asked = validate.asked({}, row)
-        return Source(
-            row,
-            lambda report: loader.load(of_row, chosen.cache_mb * 2**20, report, pictures, loras),
-            tuple(quick(request) for request in (*asked.drafts[:1], asked.request)),
-        )
-
     visitors = Visitors() if chosen.zero_gpu else None
-
-    def placed(visitors: Visitors) -> Source:
-        cache_bytes = chosen.cache_mb * 2**20
-        engine = zero_place.place(choice, cache_bytes, say, pictures, loras, visitors.of)
-        # It is there before the page, and for good.
-        return Source(choice.row, lambda report: engine)
-
-    choices = Choices(
-        tuple(map(source, models.offered(choice.row))) if visitors is None else (placed(visitors),)
-    )
+    if visitors is not None:
+        choices, first = lent_model(chosen, pictures, loras, visitors)
+    elif chosen.engine == flags.LOCAL:
+        choices, first = local_models(chosen, pictures, loras)
+    else:
+        choices, first = cluster_models(chosen, pictures, loras)
     dispatcher = Dispatcher(
-        choices.named(choice.row.name),
+        choices.named(first),
         settings=pacing.PacingSettings(
             settle_s=chosen.settle_ms / 1000,
             grace_s=chosen.grace_ms / 1000,
@@ -175,6 +154,69 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
 def say(progress: Progress) -> None:
     """How far a loading is, before there is a page to say it."""
     logging.getLogger(__name__).info("%s", progress.sentence)
+
+
+def chosen_model(chosen: settings.Settings) -> loader.Choice:
+    """The model that was asked for, and how. Raises `EngineFailed`."""
+    choice = replace(
+        loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
+        trims_text=chosen.trim_text,
+        small_decoder=decoder.named(chosen.small_decoder),
+        asks_once=chosen.keep_image_keys,
+        attention=chosen.attention,
+    )
+    backends.check(choice.attention, choice.device.name)
+    return choice
+
+
+def lent_model(
+    chosen: settings.Settings, pictures: PictureStore, loras: LoraShelf, visitors: Visitors
+) -> tuple[Choices, str]:
+    """The one model of a Space on ZeroGPU: there before the page is, and for good. Raises
+    `EngineFailed`."""
+    choice = chosen_model(chosen)
+    cache_bytes = chosen.cache_mb * 2**20
+    engine = zero_place.place(choice, cache_bytes, say, pictures, loras, visitors.of)
+    return Choices((Source(choice.row, lambda report: engine),)), choice.row.name
+
+
+def local_models(
+    chosen: settings.Settings, pictures: PictureStore, loras: LoraShelf
+) -> tuple[Choices, str]:
+    """What this process can draw with, and the name of what it begins with. Raises
+    `EngineFailed`."""
+    choice = chosen_model(chosen)
+
+    def source(row: ModelRow) -> Source:
+        of_row = replace(choice, row=row)
+        asked = validate.asked({}, row)
+        return Source(
+            row,
+            lambda report: loader.load(of_row, chosen.cache_mb * 2**20, report, pictures, loras),
+            tuple(quick(request) for request in (*asked.drafts[:1], asked.request)),
+        )
+
+    return Choices(tuple(map(source, models.offered(choice.row)))), choice.row.name
+
+
+def cluster_models(
+    chosen: settings.Settings, pictures: PictureStore, loras: LoraShelf
+) -> tuple[Choices, str]:
+    """What the cluster draws with, and the name of what is begun with: its first model where none
+    was chosen. Where a known one was, the cluster may come later. Raises `EngineFailed`."""
+    try:
+        rows = remote.offered(chosen.engine)
+    except EngineFailed:
+        if chosen.model not in models.names():
+            raise
+        rows = (models.get(chosen.model),)
+    names = [row.name for row in rows]
+    first = names[0] if chosen.model == "auto" else chosen.model
+    if first not in names:
+        there = ", ".join(names)
+        raise EngineFailed(f"The cluster has no model “{first}”; choose one of {there}.")
+    found = (remote.source(chosen.engine, row, pictures, loras) for row in rows)
+    return Choices(tuple(found)), first
 
 
 def quick(request: Request) -> Request:

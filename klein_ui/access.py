@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from klein_ui import files
 from klein_ui.contract import KleinError
-from klein_ui.settings import LEAST_TOKEN_CHARS, Settings
+from klein_ui.flags import LEAST_TOKEN_CHARS
+from klein_ui.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -3,26 +3,26 @@
 import math
 from dataclasses import replace
 
-from klein_ui.contract import Engine, Frame, OutOfMemory, Render, Request
+from klein_ui.contract import Frame, Lane, OutOfMemory, Render, Request
 from klein_ui.models import GRID_PX, ModelRow
 
 NOTE = "There was no memory for {} × {}; this is {} × {}."
 
 
-def attempt(engine: Engine, render: Render, row: ModelRow) -> Frame:
+def attempt(lane: Lane, render: Render, row: ModelRow) -> Frame:
     """The frame of `render`, or of half as many pixels where the memory is too small for it; then
     it says so in a note, and its request is the smaller one.
 
-    Raises what `engine.render` does, `OutOfMemory` where the smaller one does not fit either. The
-    engine has given back what it could by then.
+    Raises what `lane.render` does, `OutOfMemory` where the smaller one does not fit either. The
+    lane has given back what it could by then.
     """
-    frame, sentence = _made(engine, render)
+    frame, sentence = _made(lane, render)
     if frame is not None:
         return frame
     less = smaller(render.request, row)
     if less is None:
         raise OutOfMemory(sentence)
-    frame, sentence = _made(engine, replace(render, request=less))
+    frame, sentence = _made(lane, replace(render, request=less))
     if frame is None:
         raise OutOfMemory(sentence)
     wanted = render.request
@@ -42,14 +42,14 @@ def smaller(request: Request, row: ModelRow) -> Request | None:
     return replace(request, width=width, height=height, reference_area=request.reference_area // 2)
 
 
-def _made(engine: Engine, render: Render) -> tuple[Frame | None, str]:
+def _made(lane: Lane, render: Render) -> tuple[Frame | None, str]:
     """The frame, or why there is no memory for it.
 
     The error itself stays behind: its traceback holds the very tensors that did not fit.
     """
     try:
-        return engine.render(render.request, render.stage, render.hooks), ""
+        return lane.render(render.request, render.stage, render.hooks), ""
     except OutOfMemory as error:
         sentence = str(error)
-    engine.relieve()
+    lane.relieve()
     return None, sentence

@@ -251,12 +251,13 @@ class Held:
     device_bytes: int | None = None
 
 
-class Engine(Protocol):
-    """Turns a request into a frame. Only one thread calls it, but for `origin` and `held`."""
+class Lane(Protocol):
+    """What one thread makes pictures with: an engine, or one of the places that an engine has."""
 
     @property
-    def origin(self) -> Origin:
-        """The machinery behind this engine's frames."""
+    def place(self) -> str | None:
+        """The name of where it keeps its caches, empty where the engine has one place; None while
+        it has none, and then it can make nothing."""
         ...
 
     @property
@@ -268,14 +269,40 @@ class Engine(Protocol):
         """Make the picture of `request`.
 
         Raises `Superseded` when `hooks.superseded` said so between two steps, `Postponed` where
-        it has not begun and others should have their turn, and `KleinError` with one sentence for
-        the user when the picture cannot be made: `OutOfMemory` where a smaller one may be,
-        `DeviceLost` where none can be any more.
+        it has not begun and others should have their turn, `PlaceLost` when the place went
+        meanwhile, and `KleinError` with one sentence for the user when the picture cannot be made:
+        `OutOfMemory` where a smaller one may be, `DeviceLost` where none can be any more.
         """
         ...
 
     def has(self, request: Request) -> bool:
         """Whether `request` is in the frame cache, so that rendering it takes no time."""
+        ...
+
+    def relieve(self) -> None:
+        """Give back all memory but the weights: caches and recordings, which are made anew.
+
+        Raises `DeviceLost` where the device answers nothing any more.
+        """
+        ...
+
+
+class Engine(Lane, Protocol):
+    """Turns a request into a frame. Only one thread calls it, but for `lanes`, `origin` and
+    `held`; with several lanes, one thread calls each of them."""
+
+    @property
+    def lanes(self) -> "Sequence[Lane]":
+        """All that it makes pictures with at a time; itself alone where it makes one.
+
+        More may be added; none is taken away. Where no lane has a place any more, the engine is
+        of no more use and is loaded again.
+        """
+        ...
+
+    @property
+    def origin(self) -> Origin:
+        """The machinery behind this engine's frames."""
         ...
 
     def warm_up(self, request: Request) -> None:
@@ -284,13 +311,6 @@ class Engine(Protocol):
 
     def held(self) -> Held:
         """The memory that it takes now."""
-        ...
-
-    def relieve(self) -> None:
-        """Give back all memory but the weights: caches and recordings, which are made anew.
-
-        Raises `DeviceLost` where the device answers nothing any more.
-        """
         ...
 
     def close(self) -> None:
@@ -328,6 +348,15 @@ class OutOfMemory(EngineFailed):
 
 class DeviceLost(EngineFailed):
     """The device is in a state in which every further call fails until the process begins anew."""
+
+
+class PlaceLost(Exception):
+    """The place that made a picture is gone; it is made again in another. Where it was gone before
+    that one had `begun`, the request had no part in it."""
+
+    def __init__(self, *, begun: bool = True) -> None:
+        super().__init__()
+        self.begun = begun
 
 
 class Superseded(Exception):

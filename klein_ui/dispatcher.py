@@ -1,37 +1,38 @@
-"""Decides whose request runs when: the one thread that owns the pipeline, and when it has to end.
+"""Decides whose request runs when: the thread that owns the engine, and when it has to end.
 
-Sessions take turns, or one together where that was measured to help. What a frame, an error or
-progress leads to is the listener's business. Whatever ends the thread, it begins again.
+Sessions take turns, or one together where that was measured to help. An engine of several lanes
+has a thread for each. What a frame, an error or progress leads to is the listener's business.
+Whatever ends a thread, it begins again.
 """
 
 import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
 
 from klein_ui import pacing
 from klein_ui.contract import (
     Asked,
     DeviceLost,
-    Engine,
     Frame,
     Held,
     KleinError,
+    Lane,
     Origin,
     Progress,
     Request,
     Stage,
 )
 from klein_ui.events import Closing, Event, Failed, Listener, Shown
-from klein_ui.figures import Count, Figures
+from klein_ui.figures import Count, Figures, Stats
+from klein_ui.hands import Gate, Hand, Hands
 from klein_ui.health import Doing, Health, Pulse
 from klein_ui.loading import Clock, Loading, Source
 from klein_ui.mailboxes import Mailboxes
 from klein_ui.models import ModelRow
-from klein_ui.performing import Performer
+from klein_ui.performing import Deaths, Performer
 from klein_ui.tireless import Tireless
 from klein_ui.visitors import Visitors
 
@@ -41,30 +42,21 @@ log = logging.getLogger(__name__)
 
 MAX_SESSIONS = 256
 
+LOOK_S = 0.5
+"""How often it is looked whether lanes came or went, where an engine has places elsewhere."""
+CLOSE_S = 5.0
+"""How long the threads of the other lanes may take to end, each."""
+
 RESTARTING = "The app is restarting; what you type is drawn once it is back."
 NO_DEVICE = "The graphics device failed, so the app is restarting; what you type is drawn then."
 NO_THREAD = "The engine broke off again and again, so the app is restarting; type on then."
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What the dispatcher did so far; `batches` are pictures made together, whatever became of
-    each of them, which `renders` and `superseded` count one by one. `waiting` sessions have no
-    picture of their last word yet."""
-
-    loads: int
-    sessions: int
-    renders: int
-    superseded: int
-    batches: int
-    waiting: int
-
-
 class Dispatcher:
     """Runs one engine for any number of sessions.
 
-    Engines are loaded on the dispatcher's own thread. Listeners are called on that thread and
-    must not block.
+    Engines are loaded on the thread of the first lane. Listeners are called on the threads of the
+    lanes and must not block.
     """
 
     def __init__(
@@ -88,15 +80,14 @@ class Dispatcher:
         # Why nothing is taken any more, and whether it stays like that.
         self._refusal, self._is_final, self._is_lost = "", False, False
         self._one_off = itertools.count()
-        self._pulse = Pulse(clock())
-        self._news = 0
         self._is_suspect = False
-        self._performer = Performer(self._boxes, self.figures, self._is_interrupted)
-        self._thread = Tireless(self._live, "engine", lambda: self._lose(NO_THREAD), clock)
+        self._deaths = Deaths()
+        self._gate = Gate()
+        self.hands = Hands(self._hire)
 
     def start(self) -> None:
         """Begin to load the engine, and to render once it is there."""
-        self._thread.start()
+        self.hands[0].thread.start()
 
     def stop(self, timeout_s: float = 10.0) -> bool:
         """Stop after the running step and free the engine; False if that took too long.
@@ -106,7 +97,7 @@ class Dispatcher:
         self._stopping = True
         self._loading.stop()
         self._boxes.wake()
-        return self._thread.join(timeout_s)
+        return self.hands.join(timeout_s)
 
     def drain(self, timeout_s: float) -> bool:
         """Take nothing new, say so to everybody, and finish what was asked for; False if that
@@ -142,7 +133,7 @@ class Dispatcher:
 
     def open(self, name: str, listener: Listener) -> None:
         """Begin the session `name`; its listener is told at once where the loading stands."""
-        self._thread.revive()
+        self.hands.revive()
         self._boxes.open(name, listener, lambda: self._progress)
 
     def close(self, name: str) -> None:
@@ -176,7 +167,7 @@ class Dispatcher:
         if self._visitors:
             self._visitors.heard(name)
         self._boxes.submit(name, asked, seq)
-        self._thread.revive()
+        self.hands.revive()
 
     def render(self, request: Request) -> "Future[Frame]":
         """One picture outside of any live session, in turn with them and never superseded."""
@@ -234,13 +225,14 @@ class Dispatcher:
 
     def health(self) -> Health:
         """How the engine and its thread are."""
-        self._thread.revive()
+        self.hands.revive()
         if self._is_lost:
             return Health(False, False, self._refusal)
-        complaint = self._pulse.complaint(self._clock())
-        if complaint:
-            return Health(False, False, complaint)
-        if self._refusal or self._loading.engine is None:
+        for hand in self.hands:
+            complaint = hand.pulse.complaint(self._clock())
+            if complaint:
+                return Health(False, False, complaint)
+        if self._refusal or not self._has_place():
             return Health(True, False, self._refusal or self._progress.sentence)
         return Health(True, True)
 
@@ -255,24 +247,48 @@ class Dispatcher:
             self._refuse(sentence)
             self._lost()
 
-    # Everything below runs on the dispatcher's own thread.
+    # Everything below runs on the threads of the lanes, each of which has its own hand.
 
-    def _live(self, again: bool) -> None:
+    def _hire(self, number: int) -> Hand:
+        def stops() -> bool:
+            self._beat(Doing.RENDERING, number)
+            return self._stopping or self._is_to_load()
+
+        performer = Performer(self._boxes, self.figures, self._deaths, stops)
+        name = f"engine-{number}" if number else "engine"
+        thread = Tireless(
+            lambda again: self._live(again, number),
+            name,
+            lambda: self._lose(NO_THREAD),
+            self._clock,
+        )
+        return Hand(number, performer, thread, Pulse(self._clock()))
+
+    def _live(self, again: bool, number: int) -> None:
+        hand = self.hands[number]
         if again:
-            self.recover()
+            self.recover(number)
         while not self._stopping:
-            rest_s = self.turn()
+            rest_s = self.turn(number)
             if rest_s != 0.0:
-                self._pulse = Pulse(self._clock())
-                self._boxes.wait(self._news, rest_s)
-        self._loading.close()
+                self._beat(Doing.WAITING, number)
+                self._boxes.wait(hand.news, rest_s)
+        if number == 0:
+            for other in self.hands:
+                if other is not hand:
+                    other.thread.join(CLOSE_S)
+            self._loading.close()
 
-    def recover(self) -> None:
+    def recover(self, number: int = 0) -> None:
         """Go on after a turn that broke off with whatever ends a thread: only the thread after it
-        calls this, once. An engine that had a part in it has to show that it is sound."""
+        calls this, once. An engine that had a part in it has to show that it is sound; where it
+        has other lanes, what the thread of one of them did says nothing about it."""
         self.figures.count(Count.RESTARTS)
+        had_part = self.hands[number].performer.broke_off()
+        if number:
+            return
         was_suspect = self._is_suspect
-        self._is_suspect = self._performer.broke_off() or was_suspect
+        self._is_suspect = had_part or was_suspect
         if was_suspect:
             # It even died while it was to show that.
             self._loading.close()
@@ -287,34 +303,74 @@ class Dispatcher:
             self._loading.close()
         self._is_suspect = False
 
-    def turn(self) -> float | None:
-        """Do what is to be done next: load, or one picture, or one batch. Only the engine's thread
-        calls it. The seconds to rest before the next turn, None until something changes."""
-        self._news = self._boxes.news
+    def turn(self, number: int = 0) -> float | None:
+        """Do what is to be done next: load, or one picture, or one batch with the lane `number`,
+        whose thread alone calls it. The seconds to rest before the next turn, None until something
+        changes."""
+        hand = self.hands[number]
+        hand.news = self._boxes.news
         if self._is_lost:
             return None
         try:
-            if self._loading.engine is None or self._loading.is_wanted():
-                return self._bring()
-            return self._serve(self._loading.engine)
+            if self._is_to_load():
+                return None if number else self._bring_alone()
+            return self._serve(hand)
         except DeviceLost as error:
             log.critical("the device is lost", exc_info=error)
         # Out of the handler: the error holds what lies on the device.
         self._lose(NO_DEVICE)
         return None
 
-    def _serve(self, engine: Engine) -> float | None:
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """All lanes of the engine of the moment."""
+        engine = self._loading.engine
+        return () if engine is None else engine.lanes
+
+    def _is_to_load(self) -> bool:
+        """Whether there is no engine, none that is of use, or one of another model than wanted."""
+        return self._loading.is_wanted() or not self._has_place()
+
+    def _has_place(self) -> bool:
+        return any(lane.place is not None for lane in self.lanes)
+
+    def _serve(self, hand: Hand) -> float | None:
         """Nothing may hold the engine between two turns: another model needs its room."""
-        turn = self._boxes.begin(engine, self.row)
+        if hand.number == 0:
+            self.hands.grow(len(self.lanes))
+        with self._gate.within(hand.number) as may:
+            lanes = self.lanes
+            if may and hand.number < len(lanes) and lanes[hand.number].place is not None:
+                rest_s = self._made(hand, lanes)
+            else:
+                # Nobody tells this thread that its lane has a place again.
+                rest_s = LOOK_S if hand.number else None
+        if hand.number and self._is_to_load():
+            self._boxes.wake()
+        if hand.number or all(lane.place == "" for lane in lanes):
+            return rest_s
+        return LOOK_S if rest_s is None else min(rest_s, LOOK_S)
+
+    def _made(self, hand: Hand, lanes: Sequence[Lane]) -> float | None:
+        lane, places = lanes[hand.number], frozenset(one.place for one in lanes if one.place)
+        turn = self._boxes.begin(lane, self.row, hand.number, places)
         if not turn.jobs:
             return None if turn.until is None else max(0.0, turn.until - self._clock())
-        self._beat(Doing.RENDERING)
-        self._performer.perform(engine, self.row, turn.jobs)
+        self._beat(Doing.RENDERING, hand.number)
+        hand.performer.perform(lane, self.row, turn.jobs)
         return 0.0
+
+    def _bring_alone(self) -> float | None:
+        """Load once no lane renders any more; the last one to end wakes this."""
+        with self._gate.shut() as alone:
+            return self._bring() if alone else None
 
     def _bring(self) -> float | None:
         """Load. After a load that failed, tell whoever types, until a key comes late enough."""
         loading = self._loading
+        if loading.engine is not None and not loading.is_wanted():
+            # It has no place any more.
+            loading.close()
         if loading.has_failed() and not loading.is_wanted():
             if not self._boxes.waiting():
                 return None
@@ -328,12 +384,8 @@ class Dispatcher:
             self._boxes.tell_all(switched)
         return 0.0
 
-    def _is_interrupted(self) -> bool:
-        self._beat(Doing.RENDERING)
-        return self._stopping or self._loading.is_wanted()
-
-    def _beat(self, doing: Doing) -> None:
-        self._pulse = Pulse(self._clock(), doing)
+    def _beat(self, doing: Doing, number: int = 0) -> None:
+        self.hands[number].pulse = Pulse(self._clock(), doing)
 
     def _report(self, progress: Progress) -> None:
         self._beat(Doing.LOADING)

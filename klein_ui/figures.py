@@ -38,6 +38,8 @@ class Count(StrEnum):
     FAILURES = "failures"
     OUT_OF_MEMORY = "out_of_memory"
     RESTARTS = "restarts"
+    MOVES = "moves"
+    PLACES_LOST = "places_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,20 @@ class Snapshot:
 
     counts: Mapping[Count, int]
     times: Mapping[Part, Times]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What the dispatcher did so far; `batches` are pictures made together, whatever became of
+    each of them, which `renders` and `superseded` count one by one. `waiting` sessions have no
+    picture of their last word yet."""
+
+    loads: int
+    sessions: int
+    renders: int
+    superseded: int
+    batches: int
+    waiting: int
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from itertools import takewhile
 from threading import Condition
 
 from klein_ui import pacing
-from klein_ui.contract import Asked, Engine, Frame, Stage
+from klein_ui.contract import Asked, Frame, Lane, Stage
 from klein_ui.events import Event, Failed, Listener, Shown, tell
 from klein_ui.models import ModelRow
 from klein_ui.pacing import Costs
@@ -44,7 +44,8 @@ class _Session:
 
 
 class Mailboxes:
-    """Safe to use from several threads; what is about jobs is asked by the engine's alone."""
+    """Safe to use from several threads; what is about jobs is asked by the engine's own, each for
+    its lane."""
 
     def __init__(self, settings: pacing.PacingSettings, clock: Clock) -> None:
         self._clock = clock
@@ -95,6 +96,7 @@ class Mailboxes:
         """End the session `name`: what waits is dropped, what runs is superseded."""
         with self._changed:
             self._sessions.pop(name, None)
+            self._runs.forget(name)
             self.wake()
 
     def clear(self, name: str) -> None:
@@ -158,24 +160,29 @@ class Mailboxes:
             due = {other for other in earlier if self._sessions[other].is_due}
             return len(due | running) or None
 
-    def begin(self, engine: Engine, row: ModelRow) -> Turn:
-        """The jobs that `engine`, which is idle, gets now, or until when there is none."""
+    def begin(
+        self, lane: Lane, row: ModelRow, number: int = 0, places: frozenset[str] = frozenset()
+    ) -> Turn:
+        """The jobs that `lane`, which is idle, gets now, or until when there is none; see
+        `Runs.begin`."""
         with self._changed:
             now = self._clock()
-            states = {name: session.state for name, session in self._sessions.items()}
-            turn = self._runs.begin(engine, row, states, now)
+            # Idle lanes ask at each key of anybody, and few sessions are due.
+            sessions = self._sessions.items()
+            states = {name: session.state for name, session in sessions if session.is_due}
+            turn = self._runs.begin(lane, row, states, now, number, places)
             for job in turn.jobs:
                 self._sessions.move_to_end(job.name)
             return turn
 
-    def is_superseded(self, engine: Engine, job: Job, steps_done: int, *, stops: bool) -> bool:
+    def is_superseded(self, lane: Lane, job: Job, steps_done: int, *, stops: bool) -> bool:
         """Whether `job` is to stop; it does where all work `stops`."""
         with self._changed:
             session = self._sessions.get(job.name)
             gone = (
                 stops
                 or session is None
-                or self._runs.supersede(engine, job.name, session.state, steps_done, self._clock())
+                or self._runs.supersede(lane, job, session.state, steps_done, self._clock())
             )
             if gone:
                 # At once: those who are asked next may be alone now.
@@ -227,6 +234,7 @@ class Mailboxes:
         with self._changed:
             for job in jobs:
                 self._runs.end(job)
+            self.wake()
 
     def another_model(self, costs: Costs) -> None:
         """Begin with `costs`: what was measured before was measured of other weights."""

@@ -5,18 +5,20 @@ from dataclasses import replace
 
 from klein_ui import batches, pacing, turns
 from klein_ui.batches import Batches
-from klein_ui.contract import Engine, Frame
+from klein_ui.contract import Frame, Lane
 from klein_ui.models import ModelRow
 from klein_ui.pacing import Costs
-from klein_ui.turns import Job, Turn
+from klein_ui.turns import Homes, Job, Turn
 
 
 class Runs:
-    """The jobs that the engine has now, by session. Whoever owns this locks it."""
+    """The jobs that all lanes have now, by session, and where each session is at home. Whoever
+    owns this locks it."""
 
     def __init__(self, settings: pacing.PacingSettings) -> None:
         self._settings = settings
         self._jobs: dict[str, Job] = {}
+        self._homes: dict[str, str] = {}
         self._costs = Costs()
         self._batches = Batches()
 
@@ -29,17 +31,32 @@ class Runs:
         return frozenset(self._jobs)
 
     def begin(
-        self, engine: Engine, row: ModelRow, states: Mapping[str, pacing.State], now: float
+        self,
+        lane: Lane,
+        row: ModelRow,
+        states: Mapping[str, pacing.State],
+        now: float,
+        number: int = 0,
+        places: frozenset[str] = frozenset(),
     ) -> Turn:
-        """The jobs that an idle `engine`, which has the model of `row`, gets now.
+        """The jobs that `lane`, which is idle and has the model of `row`, gets now: the one with
+        this `number`, of an engine that has these `places`.
 
-        `states` come in turn, whoever had the engine last being last.
+        `states` come in turn, whoever had a lane last being last. Whatever this lane had is over.
         """
-        turn = turns.turn(states, self._forecast(engine), self._settings, now)
+        self._jobs = {name: job for name, job in self._jobs.items() if job.lane != number}
+        free = {name: state for name, state in states.items() if name not in self._jobs}
+        homes = Homes(lane.place or "", places, self._homes)
+        turn = turns.turn(free, self._forecast(lane), self._settings, now, homes)
         if turn.jobs:
-            turn = replace(turn, jobs=self._formed(engine, row, turn.jobs))
-        self._jobs = {job.name: job for job in turn.jobs}
+            jobs = self._formed(lane, row, turn.jobs)
+            turn = replace(turn, jobs=tuple(self._settled(job, number, homes) for job in jobs))
+            self._jobs |= {job.name: job for job in turn.jobs}
         return turn
+
+    def forget(self, name: str) -> None:
+        """The session `name` is closed: it is at home nowhere."""
+        self._homes.pop(name, None)
 
     def outdate(self, name: str, now: float) -> None:
         """Session `name` has typed: what runs for it, if anything does, is not its newest."""
@@ -48,19 +65,24 @@ class Runs:
             self._jobs[name] = replace(job, running=replace(job.running, outdated_at=now))
 
     def supersede(
-        self, engine: Engine, name: str, state: pacing.State, steps_done: int, now: float
+        self, lane: Lane, begun: Job, state: pacing.State, steps_done: int, now: float
     ) -> bool:
-        """Whether what runs for session `name`, which is in `state`, is to stop."""
-        job = self._jobs.get(name)
-        if job is None:
+        """Whether `begun`, whose session is in `state`, is to stop."""
+        job = self._jobs.get(begun.name)
+        if job is None or job.lane != begun.lane:
             return True
-        forecast, settings = self._forecast(engine), self._settings
-        request, count = job.running.request, len(self._jobs)
+        forecast, settings = self._forecast(lane), self._settings
+        request = job.running.request
+        count = sum(other.lane == job.lane for other in self._jobs.values())
         share = self._batches.share(request, count, self._costs.measured(request))
         return pacing.supersede(state, job.running, steps_done, forecast, settings, now, share)
 
     def end(self, job: Job) -> pacing.Running:
         """`job` runs no more; how it stood."""
+        held = self._jobs.get(job.name, job)
+        if held.lane != job.lane:
+            # Another lane has the session by now.
+            return job.running
         return self._jobs.pop(job.name, job).running
 
     def measured(self, frame: Frame) -> None:
@@ -78,15 +100,22 @@ class Runs:
         """So many pictures of this size are not made together again."""
         self._batches = self._batches.failed(jobs[0].running.request, len(jobs))
 
-    def _formed(self, engine: Engine, row: ModelRow, due: Sequence[Job]) -> tuple[Job, ...]:
+    def _settled(self, job: Job, number: int, homes: Homes) -> Job:
+        """`job` as that of the lane with this `number`, where its session is at home from now."""
+        moves = self._homes.get(job.name, homes.here) != homes.here
+        if homes.here:
+            self._homes[job.name] = homes.here
+        return replace(job, lane=number, moves=moves)
+
+    def _formed(self, lane: Lane, row: ModelRow, due: Sequence[Job]) -> tuple[Job, ...]:
         # One that was asked of another model is refused, alone.
-        together = engine.together if _is_of(due[0], row) else None
+        together = lane.together if _is_of(due[0], row) else None
         due = [due[0], *(job for job in due[1:] if _is_of(job, row))]
         longest_s = self._settings.target_s
         return batches.formed(due, together, self._costs, self._batches, longest_s, row.max_area)
 
-    def _forecast(self, engine: Engine) -> pacing.Forecast:
-        return lambda request: 0.0 if engine.has(request) else self._costs.forecast(request)
+    def _forecast(self, lane: Lane) -> pacing.Forecast:
+        return lambda request: 0.0 if lane.has(request) else self._costs.forecast(request)
 
 
 def _is_of(job: Job, row: ModelRow) -> bool:

@@ -44,9 +44,11 @@ class Tireless:
 
     def revive(self) -> None:
         """Begin again if it has ended and cannot have done so itself."""
-        thread = self._thread
-        if thread is not None and not thread.is_alive():
-            self._succeed(thread)
+        # Under the lock, or one that is just beginning would be taken for one that has ended.
+        with self._lock:
+            thread = self._thread
+            if thread is not None and not thread.is_alive():
+                self._succeed(thread)
 
     def is_alive(self) -> bool:
         """Whether it runs."""

@@ -60,6 +60,15 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@pytest.mark.parametrize("name", [*pins("requirements-cluster.txt")])
+def test_a_cluster_is_the_pinned_one_where_there_is_one(name: str) -> None:
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("it is optional")
+    assert version == pins("requirements-cluster.txt")[name]
+
+
 def test_nothing_forbidden_came_along() -> None:
     installed = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions()}
     assert not installed & {"torchvision", "opencv-python", "opencv-python-headless"}

@@ -1,12 +1,12 @@
 """Whatever happens in whatever order: no stale picture, nobody starves, no mailbox over one.
 
 The dispatcher is driven turn by turn on one thread and an invented clock, and what else happens
-does so between two steps of a render as well. Where it goes wrong, Hypothesis finds the shortest
-way there.
+does so between two steps of a render as well: the turns of other lanes among it. Where it goes
+wrong, Hypothesis finds the shortest way there.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -20,11 +20,13 @@ from klein_ui.contract import (
     EngineFailed,
     Frame,
     Hooks,
+    Lane,
     OutOfMemory,
+    PlaceLost,
     Request,
     Stage,
 )
-from klein_ui.dispatcher import Dispatcher, Event, Failed, Shown
+from klein_ui.dispatcher import LOOK_S, Dispatcher, Event, Failed, Shown
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Report, Source
 from klein_ui.models import POSTCARD, ModelRow
@@ -40,6 +42,7 @@ FAULTS: dict[str, Callable[[], BaseException]] = {
     "unforeseen": lambda: ValueError("nobody thought of it"),
     "death": lambda: SystemExit(),
     "lost": lambda: DeviceLost("The scripted device is gone."),
+    "place": lambda: PlaceLost(),
 }
 MOST_TURNS = 400
 MOST_OTHERS = 2 * len(SESSIONS)
@@ -63,6 +66,7 @@ class Page:
     others: int = 0
     is_open: bool = True
     rushes: bool = False
+    rendering: int = 0
 
     def hear(self, event: Event) -> None:
         self.check(self.is_open, "a closed session was told something")
@@ -90,8 +94,11 @@ class Page:
 class World:
     """A dispatcher, those who use it, and what goes wrong; `ops` happen in their order."""
 
-    def __init__(self, ops: list[Op], *, together: bool) -> None:
+    def __init__(self, ops: list[Op], *, together: bool, lanes: int) -> None:
         self.ops = deque(ops)
+        self.lanes = lanes
+        self.engine: Scripted | None = None
+        self.busy: set[int] = set()
         self.now = 100.0
         self.armed: list[str] = []
         self.wrong: list[str] = []
@@ -109,7 +116,11 @@ class World:
             if self.fails_to_load:
                 self.fails_to_load = False
                 raise EngineFailed("The hub cannot be reached.")
-            return Scripted(self)
+            self.engine = Scripted(self)
+            self.engine.all += [Scripted(self) for _ in range(self.lanes - 1)]
+            for number, lane in enumerate(self.engine.all):
+                lane.place = str(number) if self.lanes > 1 else ""
+            return self.engine
 
         return Source(row, load, (validate.asked({}, row).request,))
 
@@ -131,6 +142,12 @@ class World:
             case "turn":
                 for _ in range(int(which)):
                     self.now += self.turn() or 0.0
+            case "lane":
+                self.turn(int(which))
+            case "place" if self.engine is not None:
+                lane = self.engine.all[int(which) % self.lanes]
+                if self.lanes > 1:
+                    lane.place = None if lane.place else which
             case "wait":
                 self.now += float(which)
             case "fault":
@@ -162,25 +179,34 @@ class World:
         asked = validate.asked(fields, self.dispatcher.row)
         self.dispatcher.submit(page.name, asked, page.newest)
 
-    def turn(self) -> float | None:
-        """One turn of a thread, or of the one after it."""
+    def turn(self, number: int = 0) -> float | None:
+        """One turn of a lane's thread, or of the one after it; none of one in mid-turn."""
+        if number in self.busy or number >= len(self.dispatcher.hands):
+            return None
+        self.busy.add(number)
         try:
-            return self.dispatcher.turn()
+            return self.dispatcher.turn(number)
         except SystemExit:
-            self.dispatcher.recover()
+            self.dispatcher.recover(number)
             return 0.0
+        finally:
+            self.busy.discard(number)
 
-    def begun(self, request: Request) -> None:
+    def begun(self, request: Request) -> Page:
         """The engine begins with `request`: it must be the newest word of its page."""
         name, seq = request.prompt.split()
         page = self.pages[name]
         page.check(page.wants, "an emptied prompt is rendered")
         page.check(int(seq) == page.newest, "more than the newest was kept")
         page.others = 0
+        page.rendering += 1
+        page.check(page.rendering == 1, "two lanes render for one page")
         for other in self.pages.values():
             waits = other is not page and other.wants and other.last[0] < other.newest
+            waits = waits and not other.rendering
             other.others = other.others + 1 if waits and not other.is_settled else 0
             other.check(other.others <= MOST_OTHERS, f"{other.others} others came before")
+        return page
 
     def run(self) -> None:
         """Let all of it happen, then let everybody wait: all get an answer to their last word."""
@@ -192,8 +218,10 @@ class World:
         for page in self.pages.values():
             page.rushes = False
         for _ in range(MOST_TURNS):
-            rest_s = self.turn()
-            if rest_s is None:
+            rests = [self.turn(number) for number in range(self.lanes)]
+            rest_s = min((one for one in rests if one is not None), default=None)
+            # An engine of several lanes is looked at for ever.
+            if rest_s is None or (rest_s == LOOK_S and not self.dispatcher.stats().waiting):
                 break
             self.now += rest_s
         else:
@@ -211,12 +239,20 @@ class Scripted(FakeEngine):
         together_s = (lambda count: 0.03 * count) if world.together else None
         super().__init__(render_s=0.04, sleep=world.sleep, together_s=together_s)
         self.world = world
+        self.all: list[FakeEngine] = [self]
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        return self.all
 
     def render(self, request: Request, stage: Stage, hooks: Hooks) -> Frame:
-        self.world.begun(request)
-        if self.world.armed:
-            raise FAULTS[self.world.armed.pop(0)]()
-        return super().render(request, stage, hooks)
+        page = self.world.begun(request)
+        try:
+            if self.world.armed:
+                raise FAULTS[self.world.armed.pop(0)]()
+            return super().render(request, stage, hooks)
+        finally:
+            page.rendering -= 1
 
 
 def ops() -> st.SearchStrategy[list[Op]]:
@@ -227,26 +263,31 @@ def ops() -> st.SearchStrategy[list[Op]]:
         st.tuples(st.just("close"), st.sampled_from(SESSIONS)),
         st.tuples(st.just("wait"), st.sampled_from(["0.02", "0.2", "0.7", "3", "12"])),
         st.tuples(st.just("fault"), st.sampled_from(list(FAULTS))),
+        st.tuples(st.just("place"), st.sampled_from("012")),
         st.sampled_from([("load fails", ""), ("switch", "0"), ("switch", "1")]),
     )
-    return st.lists(st.one_of(often, typing, typing, rare), min_size=12, max_size=80)
+    lane = st.tuples(st.just("lane"), st.sampled_from("012"))
+    return st.lists(st.one_of(often, typing, typing, lane, rare), min_size=12, max_size=80)
 
 
-def walk(happens: list[Op], together: bool) -> None:
-    World(happens, together=together).run()
+def walk(happens: list[Op], together: bool, lanes: int) -> None:
+    World(happens, together=together, lanes=lanes).run()
 
 
-@given(ops(), st.booleans())
+LANES = st.sampled_from([1, 2, 3])
+
+
+@given(ops(), st.booleans(), LANES)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_in_any_order_nothing_is_stale_nobody_starves_and_a_mailbox_holds_one(
-    happens: list[Op], together: bool
+    happens: list[Op], together: bool, lanes: int
 ) -> None:
-    walk(happens, together)
+    walk(happens, together, lanes)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@given(ops(), st.booleans())
+@given(ops(), st.booleans(), LANES)
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_same_ten_thousand_times(happens: list[Op], together: bool) -> None:
-    walk(happens, together)
+def test_the_same_ten_thousand_times(happens: list[Op], together: bool, lanes: int) -> None:
+    walk(happens, together, lanes)

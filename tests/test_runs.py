@@ -103,7 +103,7 @@ class Play:
         left: list[Job] = []
         for job in jobs:
             state = self.states[job.name]
-            if self.runs.supersede(self.engine, job.name, state, steps_done, self.now):
+            if self.runs.supersede(self.engine, job, state, steps_done, self.now):
                 self.runs.end(job)
                 self.superseded += 1
             else:

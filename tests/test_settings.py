@@ -98,6 +98,8 @@ def test_a_folder_may_be_in_the_home() -> None:
         (["--attention", "fast"], {}, "give one of native, cudnn, flash"),
         (["--memory", "int4"], {}, "give one of auto, resident, fp8, offload"),
         ([], {"KLEIN_MEMORY": "int4"}, "give one of auto, resident, fp8, offload"),
+        (["--engine", "ray://"], {}, "give local, or a cluster as ray://gpu-server:8000"),
+        ([], {"KLEIN_ENGINE": "http://a:80"}, "is no engine"),
         (["--grace-ms", "300"], {}, "give a whole number from 0 to 250"),
         (["--data-dir", __file__], {}, "is a file; give a folder"),
         (

@@ -69,3 +69,27 @@ def test_a_job_says_what_runs_and_since_when() -> None:
     running = job.running
     assert (running.seq, running.stage, running.started_at) == (1, Stage.DRAFT, NOW)
     assert (running.expected_s, running.settled, job.preview) == (0.1, False, False)
+
+
+def homes(here: str, **last: str) -> turns.Homes:
+    return turns.Homes(here, frozenset({"p", "q"}), last)
+
+
+def test_whoever_is_at_home_elsewhere_is_left_to_that_place_for_a_moment() -> None:
+    states = {"a": typing("a")}
+    turn = turns.turn(states, cost, SETTINGS, NOW, homes("p", a="q"))
+    assert (turn.jobs, turn.until) == ((), NOW + turns.MOST_PATIENCE_S)
+    later = turns.turn(states, cost, SETTINGS, NOW + 0.11, homes("p", a="q"))
+    assert [job.name for job in later.jobs] == ["a"]
+    for home in (homes("q", a="q"), homes("p"), homes("p", a="gone")):
+        assert turns.turn(states, cost, SETTINGS, NOW, home).jobs
+
+
+def test_a_place_prefers_its_own_among_the_next_in_turn_and_no_further() -> None:
+    states = {name: typing(name) for name in "abcdef"}
+
+    def first(at_home: str) -> str:
+        last = {name: "p" if name == at_home else "q" for name in states}
+        return turns.turn(states, cost, SETTINGS, NOW + 0.2, homes("p", **last)).jobs[0].name
+
+    assert [first(name) for name in "adef"] == ["a", "d", "a", "a"]

@@ -41,13 +41,17 @@ class RunningApp:
 
 
 @contextmanager
-def running(app: str, spec: EngineSpec) -> Iterator[RunningApp]:
-    """Start `app` with the engine of `spec`, and end it afterwards. Raises `AppError`."""
+def running(app: str, spec: EngineSpec, cluster: str = "") -> Iterator[RunningApp]:
+    """Start `app` with the engine of `spec`, and end it afterwards. Raises `AppError`.
+
+    The app `cluster` has it at the address `cluster`."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory(prefix="klein-bench-") as folder:
         printed = Path(folder) / "printed.txt"
-        process = context.Process(target=_serve, args=(app, spec, folder, str(printed), theirs))
+        process = context.Process(
+            target=_serve, args=(app, spec, folder, str(printed), theirs, cluster)
+        )
         process.start()
         theirs.close()
         try:
@@ -69,7 +73,9 @@ def _url(pipe: Connection, printed: Path) -> str:
     raise AppError(printed.read_text(errors="replace")[-2000:] or "it printed nothing")
 
 
-def _serve(app: str, spec: EngineSpec, folder: str, printed: str, pipe: Connection) -> None:
+def _serve(
+    app: str, spec: EngineSpec, folder: str, printed: str, pipe: Connection, cluster: str
+) -> None:
     """The child process: serve until the pipe closes."""
     _print_into(printed)
     # Read while gradio is imported, which therefore comes after it.
@@ -79,6 +85,7 @@ def _serve(app: str, spec: EngineSpec, folder: str, printed: str, pipe: Connecti
     starts: dict[str, Callable[[], tuple[str, Callable[[], None]]]] = {
         "ours": lambda: _ours(spec, recorder, Path(folder)),
         "plain": lambda: _plain(spec, recorder, is_tuned=False),
+        "cluster": lambda: _cluster(spec, recorder, Path(folder), cluster),
         "tuned": lambda: _plain(spec, recorder, is_tuned=True),
     }
     url, stop = starts[app]()
@@ -94,6 +101,18 @@ def _ours(spec: EngineSpec, recorder: Recorder, folder: Path) -> tuple[str, Call
     from klein_ui.bench import our_app
 
     return our_app.start(spec, recorder, folder, free_port())
+
+
+def _cluster(
+    spec: EngineSpec, recorder: Recorder, folder: Path, cluster: str
+) -> tuple[str, Callable[[], None]]:
+    from klein_ui.bench import our_app
+    from klein_ui.bench.photos import Album
+    from klein_ui.loras import LoraShelf
+    from klein_ui.serve import remote
+
+    source = remote.source(cluster, row_of(spec), Album(), LoraShelf(folder / "loras"))
+    return our_app.start_with(source, recorder, folder, free_port())
 
 
 def _plain(

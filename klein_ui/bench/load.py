@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import random
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,15 +18,13 @@ from klein_ui.bench.hardware import hardware, revision
 from klein_ui.bench.our_visitor import OurOpener
 from klein_ui.bench.plain_visitor import PlainOpener
 from klein_ui.bench.report import as_json, bar_table, heading, number, table
-from klein_ui.bench.visitors import Diary, Opener, visit
+from klein_ui.bench.visitors import Opener, visits
 
 NAME: Final = "load"
 APPS = ("ours", "plain")
 SESSIONS, QUICK_SESSIONS = (1, 8, 32), (1, 8)
 SECONDS, QUICK_SECONDS = 30.0, 8.0
 WARM_UP_S = 2.0
-PATIENCE_S = 15.0
-"""A picture that did not come in this time after the last key never will."""
 
 FAIRNESS = 1.2
 ALONE_OVERHEAD_P95_MS = 40.0
@@ -54,6 +51,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     add("--sessions", nargs="+", type=_count, metavar="N", help="(default: 1 8 32)")
     add("--engines", nargs="+", metavar="NAME", help="(default: fake-60 postcard)")
     add("--seconds", type=float, metavar="S", help=f"of typing (default: {SECONDS:g})")
+    add("--replicas", nargs="+", type=_count, metavar="N", help="before so many replicas instead")
     add("--quick", action="store_true", help="1 and 8 on the fake engine; under 180 s")
     add("--json", type=Path, metavar="FILE", help="also write one JSON object")
     add("--check", action="store_true", help="exit with 1 if a bar is not kept")
@@ -62,10 +60,15 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(chosen: argparse.Namespace) -> int:
     """Measure, print the tables, write what was asked for; the exit status."""
+    seconds = chosen.seconds or (QUICK_SECONDS if chosen.quick else SECONDS)
+    if chosen.replicas:
+        # Its apps draw elsewhere, which takes packages that nothing else here does.
+        from klein_ui.bench import scaling
+
+        return scaling.run(chosen, seconds)
     machine = hardware()
     names = chosen.engines or ([CROWD_FAKE.name] if chosen.quick else [CROWD_FAKE.name, "postcard"])
     counts = chosen.sessions or (QUICK_SESSIONS if chosen.quick else SESSIONS)
-    seconds = chosen.seconds or (QUICK_SECONDS if chosen.quick else SECONDS)
     rows: list[CrowdRow] = []
     try:
         for spec in map(engines.spec_of, names):
@@ -91,10 +94,10 @@ def measured(app: str, spec: EngineSpec, counts: Sequence[int], seconds: float) 
     rows = []
     with running(app, spec) as server:
         opener = _opener(app, server, spec)
-        asyncio.run(_visits(opener, 1, WARM_UP_S, seed=0))
+        asyncio.run(visits(opener, 1, WARM_UP_S, seed=0))
         for count in counts:
             print(f"{spec.name}: {app}, {count} …", file=sys.stderr, flush=True)
-            diaries = asyncio.run(_visits(opener, count, seconds, seed=count))
+            diaries = asyncio.run(visits(opener, count, seconds, seed=count))
             rows.append(crowd.row(spec.name, app, seconds, diaries))
             for sentence in {each for diary in diaries for each in diary.errors}:
                 print(sentence, file=sys.stderr)
@@ -103,11 +106,6 @@ def measured(app: str, spec: EngineSpec, counts: Sequence[int], seconds: float) 
 
 def _opener(app: str, server: RunningApp, spec: EngineSpec) -> Opener:
     return OurOpener(server.url, row_of(spec)) if app == "ours" else PlainOpener(server.url)
-
-
-async def _visits(opener: Opener, count: int, seconds: float, seed: int) -> list[Diary]:
-    chances = [random.Random(f"{seed}-{index}") for index in range(count)]
-    return await asyncio.gather(*(visit(opener, seconds, PATIENCE_S, chance) for chance in chances))
 
 
 def bars(rows: Sequence[CrowdRow]) -> tuple[Bar, ...]:

@@ -49,6 +49,13 @@ def start(
     row = row_of(spec)
     first = asked({"prompt": "warm up"}, row)
     source = Source(row, lambda _: Watched(load(spec), recorder), (first.request, *first.drafts))
+    return start_with(source, recorder, folder, port)
+
+
+def start_with(
+    source: Source, recorder: Recorder, folder: Path, port: int
+) -> tuple[str, Callable[[], None]]:
+    """The same with the engine of `source`."""
     dispatcher = NotingDispatcher(source, PacingSettings(grace_s=0.0))
     dispatcher.recorder = recorder
     dispatcher.start()

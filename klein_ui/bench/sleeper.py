@@ -17,6 +17,7 @@ from klein_ui.contract import (
     Superseded,
     Timings,
 )
+from klein_ui.engine.alone import Alone
 
 ORIGIN = Origin("sleeper", "cpu", "uint8", "fake")
 PHOTOS = 4
@@ -24,7 +25,7 @@ PHOTOS = 4
 
 
 @dataclass(slots=True)
-class Sleeper:
+class Sleeper(Alone):
     """Sleeps `render_s` seconds a picture, spread over its steps, whatever its size; one by one."""
 
     render_s: float

@@ -13,6 +13,8 @@ KEY_S = 0.2
 """Five keys a second."""
 LETTERS = 30
 OPEN_TIMEOUT_S = 60.0
+PATIENCE_S = 15.0
+"""A picture that did not come in this time after the last key never will."""
 
 
 class Page(Protocol):
@@ -68,6 +70,12 @@ async def visit(opener: Opener, seconds: float, patience_s: float, chance: rando
         if page is not None:
             await page.close()
     return diary
+
+
+async def visits(opener: Opener, count: int, seconds: float, seed: int) -> list[Diary]:
+    """What `count` visitors saw who typed at the same time."""
+    chances = [random.Random(f"{seed}-{index}") for index in range(count)]
+    return await asyncio.gather(*(visit(opener, seconds, PATIENCE_S, chance) for chance in chances))
 
 
 async def _type(page: Page, diary: Diary, seconds: float, chance: random.Random) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from klein_ui.bench.records import Outcome, Recorder, Render
 from klein_ui.bench.stamp import number_of, stamped
 from klein_ui.contract import Engine, Frame, Held, Hooks, Origin, Request, Stage, Superseded
+from klein_ui.engine.alone import Alone
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Alone):
     """`inner`, with each picture carrying its prompt's number."""
 
     inner: Engine

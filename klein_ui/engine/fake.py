@@ -12,6 +12,7 @@ from klein_ui.contract import (
     Frame,
     Held,
     Hooks,
+    Lane,
     Origin,
     Outcome,
     Pixels,
@@ -61,6 +62,12 @@ class FakeEngine:
     closed: bool = False
     together_s: Callable[[int], float] | None = None
     room: int = 4
+    place: str | None = ""
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """Itself."""
+        return (self,)
 
     @property
     def together(self) -> "FakeEngine | None":

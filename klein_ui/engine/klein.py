@@ -29,6 +29,7 @@ from klein_ui.contract import (
 )
 from klein_ui.engine import backends
 from klein_ui.engine.adapters import Adapters
+from klein_ui.engine.alone import Alone
 from klein_ui.engine.attention import Placed, attention, in_a_row, placed
 from klein_ui.engine.blend import blended_noise, blended_prompt
 from klein_ui.engine.denoise import denoise
@@ -80,7 +81,7 @@ class _Job:
         return latents if self.region is None else self.region.held(latents, sigma)
 
 
-class KleinEngine:
+class KleinEngine(Alone):
     """The one engine of the process. Not thread-safe: the dispatcher's thread owns it."""
 
     def __init__(

@@ -1,1 +1,1 @@
-"""Where the app runs beyond one machine of its own: Spaces and clusters."""
+"""Where pictures are made beyond this process: ZeroGPU, and replicas in a Ray cluster."""

@@ -7,7 +7,7 @@ asked: it is their quota.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import replace
 from threading import Thread
@@ -19,6 +19,7 @@ from klein_ui.contract import (
     Held,
     Hooks,
     InvalidLora,
+    Lane,
     Origin,
     Postponed,
     Request,
@@ -76,6 +77,16 @@ class ZeroEngine:
     def origin(self) -> Origin:
         """The weights, device and build behind the frames."""
         return self._origin
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """The one thread that asks for a GPU."""
+        return (self,)
+
+    @property
+    def place(self) -> str:
+        """What is kept is in this process."""
+        return ""
 
     @property
     def together(self) -> None:

@@ -39,6 +39,7 @@ async def told(services: Services, request: HTTPRequest) -> Response:
                 for name, use in held.caches.items()
             },
             "memory": _memory(held),
+            "places": sum(lane.place is not None for lane in dispatcher.lanes),
             "sessions": {"open": stats.sessions, "waiting": stats.waiting},
             "disk": {"free": _free(services)},
             "versions": _versions(),

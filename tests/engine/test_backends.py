@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 
-from klein_ui import models, settings
+from klein_ui import flags, models
 from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import EngineFailed, Reference
 from klein_ui.engine import backends, loader
@@ -70,7 +70,7 @@ def open_path(choice: loader.Choice) -> str:
 
 
 def test_the_settings_name_them_all() -> None:
-    assert tuple(backends.BACKENDS) == settings.ATTENTION
+    assert tuple(backends.BACKENDS) == flags.ATTENTION
 
 
 def test_every_name_is_known_to_diffusers() -> None:

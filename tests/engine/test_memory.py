@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klein_ui import models, settings
+from klein_ui import flags, models
 from klein_ui.contract import EngineFailed
 from klein_ui.engine import memory
 from klein_ui.engine.memory import Plan, amount, plan
@@ -55,7 +55,7 @@ DEV_SIZES = Model(
 
 counts = st.integers(10**6, 4 * 10**10)
 amounts = st.integers(0, 10**11)
-wanted = st.sampled_from(settings.MEMORY)
+wanted = st.sampled_from(flags.MEMORY)
 
 
 @st.composite
@@ -254,7 +254,7 @@ def test_the_cpu_takes_float32_where_that_fits() -> None:
 
 @pytest.mark.parametrize("device", ["cuda", "mps", "cpu"])
 def test_what_the_settings_offer_is_known(device: str) -> None:
-    for way in settings.MEMORY:
+    for way in flags.MEMORY:
         try:
             assert ladder(device, way)
         except EngineFailed as refused:
