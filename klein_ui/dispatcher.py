@@ -10,7 +10,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 
 from klein_ui import pacing
 from klein_ui.contract import (
@@ -23,9 +23,8 @@ from klein_ui.contract import (
     Origin,
     Progress,
     Request,
-    Stage,
 )
-from klein_ui.events import Closing, Event, Failed, Listener, Shown
+from klein_ui.events import Closing, Event, Failed, Listener, Shown, until_final
 from klein_ui.figures import Count, Figures, Stats
 from klein_ui.hands import Gate, Hand, Hands
 from klein_ui.health import Doing, Health, Pulse
@@ -173,21 +172,11 @@ class Dispatcher:
         """One picture outside of any live session, in turn with them and never superseded."""
         name = f"one-off-{next(self._one_off)}"
         future: Future[Frame] = Future()
-
-        def listener(event: Event) -> None:
-            # Whoever asked may have given up in this very moment.
-            with contextlib.suppress(InvalidStateError):
-                match event:
-                    case Shown(frame=frame) if frame.stage is Stage.FINAL:
-                        future.set_result(frame)
-                    case Failed(sentence=sentence) | Closing(sentence=sentence):
-                        future.set_exception(KleinError(sentence))
-
         if self._refusal:
             future.set_exception(KleinError(self._refusal))
             return future
         future.add_done_callback(lambda _: self.close(name))
-        self.open(name, listener)
+        self.open(name, until_final(future))
         self.submit(name, Asked(request), seq=0)
         return future
 

@@ -1,10 +1,12 @@
 """What the dispatcher tells a session: frames, errors, how far things are, and goodbye."""
 
+import contextlib
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 
-from klein_ui.contract import Frame, Progress
+from klein_ui.contract import Frame, KleinError, Progress, Stage
 from klein_ui.models import ModelRow
 
 log = logging.getLogger(__name__)
@@ -52,3 +54,18 @@ def tell(listener: Listener, event: Event) -> None:
         listener(event)
     except Exception:
         log.exception("a listener failed")
+
+
+def until_final(future: "Future[Frame]") -> Listener:
+    """Ends `future` with the final frame, or with why there is none."""
+
+    def listener(event: Event) -> None:
+        # Whoever asked may have given up in this very moment.
+        with contextlib.suppress(InvalidStateError):
+            match event:
+                case Shown(frame=frame) if frame.stage is Stage.FINAL:
+                    future.set_result(frame)
+                case Failed(sentence=sentence) | Closing(sentence=sentence):
+                    future.set_exception(KleinError(sentence))
+
+    return listener
