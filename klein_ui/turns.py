@@ -28,20 +28,24 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The job whose turn it is, and those after it that may go with it; or none until `until`."""
+    """The job whose turn it is, and those after it that may go with it; or none until `until`.
+    `left` are the sessions that were left to their own places."""
 
     jobs: tuple[Job, ...] = ()
     until: float | None = None
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Homes:
     """Of all `places` there are, the one that is idle is `here`. `last` says by session which
-    place made its last picture, and so has what that took in its caches."""
+    place made its last picture, and so has what that took in its caches; `since`, from when on it
+    was left to that place."""
 
     here: str = ""
     places: frozenset[str] = frozenset()
     last: Mapping[str, str] = field(default_factory=dict)
+    since: Mapping[str, float] = field(default_factory=dict)
 
     def elsewhere(self, name: str) -> bool:
         """Whether session `name` is at home in another place that is still there."""
@@ -66,22 +70,24 @@ def turn(
     place with many guests hands some over, and nobody waits for longer than with one queue.
     """
     due: list[Job] = []
+    left: list[str] = []
     until: float | None = None
     for name, state in states.items():
         decision = pacing.decide(state, forecast, settings, now)
         if isinstance(decision, pacing.Run):
             running = _running(state.seq, decision, now)
             job = Job(name, running, decision.preview, state.last_key_at)
-            later: float | None = _left_until(job, settings) if homes.elsewhere(name) else None
+            later: float | None = _left_until(job, homes, now) if homes.elsewhere(name) else None
             if later is None or later <= now:
                 due.append(job)
                 continue
+            left.append(name)
         else:
             later = decision.until
         if later is not None:
             until = later if until is None else min(until, later)
     if not due:
-        return Turn(until=until)
+        return Turn(until=until, left=tuple(left))
     pressing = [
         job
         for job in due
@@ -89,16 +95,17 @@ def turn(
     ]
     first = _own(pressing or due, homes)
     if first.running.settled and not all(job.running.settled for job in due):
-        return Turn((first,))
+        return Turn((first,), left=tuple(left))
     alike = (job for job in due if job.running.settled == first.running.settled)
-    return Turn((first, *(job for job in alike if job is not first)))
+    rest = (job for job in alike if job is not first)
+    return Turn((first, *rest), left=tuple(left))
 
 
-def _left_until(job: Job, settings: pacing.PacingSettings) -> float:
-    """Until when `job` is left to the place that its session is at home in."""
-    since = job.asked_at + (settings.settle_s if job.running.settled else 0.0)
+def _left_until(job: Job, homes: Homes, now: float) -> float:
+    """Until when `job` is left to the place that its session is at home in; keys that come
+    meanwhile do not put that off."""
     expected_s = job.running.expected_s or 0.0
-    return since + min(max(expected_s, LEAST_PATIENCE_S), MOST_PATIENCE_S)
+    return homes.since.get(job.name, now) + min(max(expected_s, LEAST_PATIENCE_S), MOST_PATIENCE_S)
 
 
 def _own(due: Sequence[Job], homes: Homes) -> Job:

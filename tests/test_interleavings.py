@@ -141,7 +141,9 @@ class World:
         match what:
             case "turn":
                 for _ in range(int(which)):
-                    self.now += self.turn() or 0.0
+                    # Time passes within it, too.
+                    rest_s = self.turn() or 0.0
+                    self.now += rest_s
             case "lane":
                 self.turn(int(which))
             case "place" if self.engine is not None:

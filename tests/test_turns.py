@@ -72,13 +72,14 @@ def test_a_job_says_what_runs_and_since_when() -> None:
 
 
 def homes(here: str, **last: str) -> turns.Homes:
-    return turns.Homes(here, frozenset({"p", "q"}), last)
+    return turns.Homes(here, frozenset({"p", "q"}), last, dict.fromkeys(last, NOW))
 
 
 def test_whoever_is_at_home_elsewhere_is_left_to_that_place_for_a_moment() -> None:
     states = {"a": typing("a")}
     turn = turns.turn(states, cost, SETTINGS, NOW, homes("p", a="q"))
     assert (turn.jobs, turn.until) == ((), NOW + turns.MOST_PATIENCE_S)
+    assert turn.left == ("a",)
     later = turns.turn(states, cost, SETTINGS, NOW + 0.11, homes("p", a="q"))
     assert [job.name for job in later.jobs] == ["a"]
     for home in (homes("q", a="q"), homes("p"), homes("p", a="gone")):
