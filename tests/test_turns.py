@@ -94,3 +94,12 @@ def test_a_place_prefers_its_own_among_the_next_in_turn_and_no_further() -> None
         return turns.turn(states, cost, SETTINGS, NOW + 0.2, homes("p", **last)).jobs[0].name
 
     assert [first(name) for name in "adef"] == ["a", "d", "a", "a"]
+
+
+def test_nobody_is_passed_over_for_ever() -> None:
+    states = {name: typing(name) for name in "ab"}
+    guests = homes("p", a="q", b="p")
+    turn = turns.turn(states, cost, SETTINGS, NOW, guests)
+    assert (turn.jobs[0].name, turn.passed) == ("b", ("a",))
+    often = replace(guests, passed={"a": guests.reach})
+    assert turns.turn(states, cost, SETTINGS, NOW, often).jobs[0].name == "a"
