@@ -1,5 +1,6 @@
 """The renders under way, and what renders were measured to take: alone, and together."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ class Runs:
         self._settings = settings
         self._jobs: dict[str, Job] = {}
         self._homes: dict[str, str] = {}
+        self._left: dict[str, float] = {}
+        self._passed: Counter[str] = Counter()
         self._costs = Costs()
         self._batches = Batches()
 
@@ -46,8 +49,11 @@ class Runs:
         """
         self._jobs = {name: job for name, job in self._jobs.items() if job.lane != number}
         free = {name: state for name, state in states.items() if name not in self._jobs}
-        homes = Homes(lane.place or "", places, self._homes)
+        homes = Homes(lane.place or "", places, self._homes, self._left, self._passed)
         turn = turns.turn(free, self._forecast(lane), self._settings, now, homes)
+        for name in turn.left:
+            self._left.setdefault(name, now)
+        self._passed.update(turn.passed)
         if turn.jobs:
             jobs = self._formed(lane, row, turn.jobs)
             turn = replace(turn, jobs=tuple(self._settled(job, number, homes) for job in jobs))
@@ -57,6 +63,8 @@ class Runs:
     def forget(self, name: str) -> None:
         """The session `name` is closed: it is at home nowhere."""
         self._homes.pop(name, None)
+        self._left.pop(name, None)
+        self._passed.pop(name, None)
 
     def outdate(self, name: str, now: float) -> None:
         """Session `name` has typed: what runs for it, if anything does, is not its newest."""
@@ -103,6 +111,8 @@ class Runs:
     def _settled(self, job: Job, number: int, homes: Homes) -> Job:
         """`job` as that of the lane with this `number`, where its session is at home from now."""
         moves = self._homes.get(job.name, homes.here) != homes.here
+        self._left.pop(job.name, None)
+        self._passed.pop(job.name, None)
         if homes.here:
             self._homes[job.name] = homes.here
         return replace(job, lane=number, moves=moves)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from klein_ui import pacing
 
@@ -28,25 +29,40 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The job whose turn it is, and those after it that may go with it; or none until `until`."""
+    """The job whose turn it is, and those after it that may go with it; or none until `until`.
+    `left` are the sessions that were left to their own places, and `passed` those that come before
+    the job in turn and were passed over for it."""
 
     jobs: tuple[Job, ...] = ()
     until: float | None = None
+    left: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Homes:
     """Of all `places` there are, the one that is idle is `here`. `last` says by session which
-    place made its last picture, and so has what that took in its caches."""
+    place made its last picture, and so has what that took in its caches; `since`, from when on it
+    was left to that place, and `passed`, how often it was passed over."""
 
     here: str = ""
     places: frozenset[str] = frozenset()
     last: Mapping[str, str] = field(default_factory=dict)
+    since: Mapping[str, float] = field(default_factory=dict)
+    passed: Mapping[str, int] = field(default_factory=dict)
 
     def elsewhere(self, name: str) -> bool:
-        """Whether session `name` is at home in another place that is still there."""
+        """Whether session `name` is at home in another place that is still there, and may be left
+        to it."""
         home = self.last.get(name, self.here)
+        if self.passed.get(name, 0) >= self.reach:
+            return False
         return home != self.here and home in self.places
+
+    @property
+    def reach(self) -> int:
+        """How many may be passed over for one that is at home here, and how often each."""
+        return max(1, REACH * len(self.places))
 
 
 def turn(
@@ -66,45 +82,49 @@ def turn(
     place with many guests hands some over, and nobody waits for longer than with one queue.
     """
     due: list[Job] = []
+    left: list[str] = []
     until: float | None = None
     for name, state in states.items():
         decision = pacing.decide(state, forecast, settings, now)
         if isinstance(decision, pacing.Run):
             running = _running(state.seq, decision, now)
             job = Job(name, running, decision.preview, state.last_key_at)
-            later: float | None = _left_until(job, settings) if homes.elsewhere(name) else None
+            later: float | None = _left_until(job, homes, now) if homes.elsewhere(name) else None
             if later is None or later <= now:
                 due.append(job)
                 continue
+            left.append(name)
         else:
             later = decision.until
         if later is not None:
             until = later if until is None else min(until, later)
     if not due:
-        return Turn(until=until)
+        return Turn(until=until, left=tuple(left))
     pressing = [
         job
         for job in due
         if not job.running.settled or pacing.overdue(states[job.name], settings, now)
     ]
     first = _own(pressing or due, homes)
+    before = takewhile(lambda job: job is not first, pressing or due)
+    passed = (*left, *(job.name for job in before))
     if first.running.settled and not all(job.running.settled for job in due):
-        return Turn((first,))
+        return Turn((first,), left=tuple(left), passed=passed)
     alike = (job for job in due if job.running.settled == first.running.settled)
-    return Turn((first, *(job for job in alike if job is not first)))
+    rest = (job for job in alike if job is not first)
+    return Turn((first, *rest), left=tuple(left), passed=passed)
 
 
-def _left_until(job: Job, settings: pacing.PacingSettings) -> float:
-    """Until when `job` is left to the place that its session is at home in."""
-    since = job.asked_at + (settings.settle_s if job.running.settled else 0.0)
+def _left_until(job: Job, homes: Homes, now: float) -> float:
+    """Until when `job` is left to the place that its session is at home in; keys that come
+    meanwhile do not put that off."""
     expected_s = job.running.expected_s or 0.0
-    return since + min(max(expected_s, LEAST_PATIENCE_S), MOST_PATIENCE_S)
+    return homes.since.get(job.name, now) + min(max(expected_s, LEAST_PATIENCE_S), MOST_PATIENCE_S)
 
 
 def _own(due: Sequence[Job], homes: Homes) -> Job:
     """The first of the next in turn who is not at home elsewhere, else the first."""
-    reach = max(1, REACH * len(homes.places))
-    return next((job for job in due[:reach] if not homes.elsewhere(job.name)), due[0])
+    return next((job for job in due[: homes.reach] if not homes.elsewhere(job.name)), due[0])
 
 
 def _running(seq: int, run: pacing.Run, now: float) -> pacing.Running:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from klein_ui import validate
@@ -141,7 +141,9 @@ class World:
         match what:
             case "turn":
                 for _ in range(int(which)):
-                    self.now += self.turn() or 0.0
+                    # Time passes within it, too.
+                    rest_s = self.turn() or 0.0
+                    self.now += rest_s
             case "lane":
                 self.turn(int(which))
             case "place" if self.engine is not None:
@@ -275,8 +277,14 @@ def walk(happens: list[Op], together: bool, lanes: int) -> None:
 
 
 LANES = st.sampled_from([1, 2, 3])
+STUCK: list[Op] = [
+    *[("turn", "1")] * 7,
+    *[("type", "a"), ("rush", "a"), ("rush", "b"), ("turn", "12"), ("lane", "1")],
+]
+"""Two who rush, one of them at home in a lane that stands still."""
 
 
+@example(STUCK, False, 2)
 @given(ops(), st.booleans(), LANES)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_in_any_order_nothing_is_stale_nobody_starves_and_a_mailbox_holds_one(

@@ -72,13 +72,14 @@ def test_a_job_says_what_runs_and_since_when() -> None:
 
 
 def homes(here: str, **last: str) -> turns.Homes:
-    return turns.Homes(here, frozenset({"p", "q"}), last)
+    return turns.Homes(here, frozenset({"p", "q"}), last, dict.fromkeys(last, NOW))
 
 
 def test_whoever_is_at_home_elsewhere_is_left_to_that_place_for_a_moment() -> None:
     states = {"a": typing("a")}
     turn = turns.turn(states, cost, SETTINGS, NOW, homes("p", a="q"))
     assert (turn.jobs, turn.until) == ((), NOW + turns.MOST_PATIENCE_S)
+    assert turn.left == ("a",)
     later = turns.turn(states, cost, SETTINGS, NOW + 0.11, homes("p", a="q"))
     assert [job.name for job in later.jobs] == ["a"]
     for home in (homes("q", a="q"), homes("p"), homes("p", a="gone")):
@@ -93,3 +94,12 @@ def test_a_place_prefers_its_own_among_the_next_in_turn_and_no_further() -> None
         return turns.turn(states, cost, SETTINGS, NOW + 0.2, homes("p", **last)).jobs[0].name
 
     assert [first(name) for name in "adef"] == ["a", "d", "a", "a"]
+
+
+def test_nobody_is_passed_over_for_ever() -> None:
+    states = {name: typing(name) for name in "ab"}
+    guests = homes("p", a="q", b="p")
+    turn = turns.turn(states, cost, SETTINGS, NOW, guests)
+    assert (turn.jobs[0].name, turn.passed) == ("b", ("a",))
+    often = replace(guests, passed={"a": guests.reach})
+    assert turns.turn(states, cost, SETTINGS, NOW, often).jobs[0].name == "a"
