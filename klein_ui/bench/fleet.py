@@ -109,10 +109,11 @@ class _Simulation:
         self._events: list[tuple[float, int, str, int]] = []
         self._job: Job | None = None
         self._step_s = 0.0
-        self._busy_s = 0.0
+        self._busy_s = self._until_s = 0.0
 
     def run(self, seconds: float) -> Seen:
-        """Until nothing is left to be done."""
+        """Until nothing is left to be done; nobody types after so many `seconds`."""
+        self._until_s = seconds
         for name, diary in self._diaries.items():
             for number, at in enumerate(diary.keys):
                 self._put(at, name, number)
@@ -149,7 +150,7 @@ class _Simulation:
             self._put(turn.until, "", 0)
 
     def _stepped(self, job: Job, done: int, now: float) -> None:
-        self._busy_s += self._step_s
+        self._busy_s += self._step_s if now <= self._until_s else 0.0
         state, running = self._states[job.name], job.running
         if done == running.request.steps:
             self._states[job.name] = pacing.shown(state, running)

@@ -41,7 +41,6 @@ class ScaleRow:
     useful_per_user_s: float
     key_median_ms: float | None
     key_p95_ms: float | None
-    fairness: float | None
     busy: float
     servers: int
 
@@ -136,7 +135,6 @@ def _summed(
         found.useful_per_s / users,
         found.key_median_ms,
         found.key_p95_ms,
-        found.fairness,
         sum(at.busy for at in seen) / len(seen),
         ceil(pictures / server_per_s),
     )
@@ -144,14 +142,13 @@ def _summed(
 
 def as_text(report: ScaleReport) -> str:
     """`report` as a table for a terminal."""
-    head = "seats cards users pictures/s useful/s/user key p95 fairness busy servers"
+    head = "seats cards users pictures/s useful/s/user key p95 busy servers"
     lines = [
         (
             *(each.place, str(each.cards), str(each.users)),
             *(f"{each.pictures_per_s:.0f}", f"{each.useful_per_user_s:.2f}"),
             *map(number, (each.key_median_ms, each.key_p95_ms)),
-            *("–" if each.fairness is None else f"{each.fairness:.2f}", f"{each.busy:.0%}"),
-            str(each.servers),
+            *(f"{each.busy:.0%}", str(each.servers)),
         )
         for each in report.rows
     ]
