@@ -20,7 +20,7 @@ from klein_ui.contract import Asked
 
 NAME: Final = "scale"
 SECONDS, QUICK_SECONDS = 60.0, 20.0
-ROWS = ((4, 125), (16, 500), (64, 2000))
+ROWS = ((4, 125), (16, 500), (64, 500), (64, 1000), (64, 2000))
 """Cards, and who types at them."""
 QUICK_PIXELS, SLOW_PIXELS = 512**2, 1024**2
 PLACES = ("even", "dice")
