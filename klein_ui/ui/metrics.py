@@ -25,6 +25,8 @@ HELP = {
     Count.FAILURES: "Requests that made no picture",
     Count.OUT_OF_MEMORY: "Pictures there was no memory for, those made smaller among them",
     Count.RESTARTS: "Times that the engine's thread began again",
+    Count.MOVES: "Pictures made elsewhere than their session's last one",
+    Count.PLACES_LOST: "Pictures begun anew because the replica that made them was gone",
 }
 
 

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from klein_ui.contract import EngineFailed
 from klein_ui.dispatcher import RESTARTING, Dispatcher
 from klein_ui.engine.fake import FakeEngine
+from klein_ui.figures import Count
 from klein_ui.loading import Source
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
@@ -119,3 +120,7 @@ def test_without_the_package_there_is_one_sentence(monkeypatch: pytest.MonkeyPat
     metrics.check(wanted=False)
     with pytest.raises(EngineFailed, match="requirements-metrics"):
         metrics.check(wanted=True)
+
+
+def test_all_that_is_counted_is_described() -> None:
+    assert metrics.HELP.keys() == set(Count)
