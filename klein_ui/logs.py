@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from pathlib import PurePath
 from types import TracebackType
 
 from klein_ui.contract import KleinError
@@ -53,6 +54,18 @@ class JsonLines(logging.Formatter):
         return json.dumps({**told, "error": error} if error else told, ensure_ascii=False)
 
 
+class Discreet(logging.Filter):
+    """Has the package of MCP say where something went wrong and not what it was about: it quotes
+    the messages of clients, prompts among them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log `record`, which is made discreet."""
+        if "mcp" not in PurePath(record.pathname).parts:
+            return True
+        record.msg, record.args = "MCP, %s:%d", (record.module, record.lineno)
+        return record.levelno >= logging.WARNING
+
+
 FORMATS: dict[str, type[logging.Formatter]] = {"text": Lines, "json": JsonLines}
 
 
@@ -60,6 +73,7 @@ def configure(kind: str) -> None:
     """Log to standard error in the format `kind`, one of `FORMATS`: all that this process says."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FORMATS[kind]())
+    handler.addFilter(Discreet())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in ("httpx", "httpcore", "websockets"):
         logging.getLogger(name).setLevel(logging.WARNING)

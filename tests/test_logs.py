@@ -67,3 +67,12 @@ def test_an_error_that_ends_a_thread_is_a_line_too(
     lines = capsys.readouterr().err.splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["a thread ended"]
     assert TYPED not in lines[0]
+
+
+def test_the_package_of_mcp_quotes_nobody() -> None:
+    path = "/lib/mcp/shared/session.py"
+    record = logging.LogRecord("root", logging.WARNING, path, 7, "bad: %s", ("a secret",), None)
+    assert logs.Discreet().filter(record)
+    assert record.getMessage() == "MCP, session:7"
+    quiet = logging.LogRecord("mcp", logging.INFO, path, 7, "Terminating", (), None)
+    assert not logs.Discreet().filter(quiet)

@@ -14,6 +14,8 @@ MAX_FIELDS_BYTES = 256 * 2**10
 """Five thousand names of pins, or the longest note in any script."""
 
 STALLED_S = 15.0
+WHOLE_S = 120.0
+"""How long a body may take that is held in memory: 20 MB at 1.4 Mbit/s."""
 CUT_OFF = "What was sent was cut off; try again."
 NO_OBJECT = "The page sent something that is no JSON object; reload the page."
 TOO_MANY_FIELDS = f"That is more than {MAX_FIELDS_BYTES // 2**10} kB; choose or write less."
@@ -40,11 +42,12 @@ async def raw(
     if announced.isdecimal() and int(announced[:12]) > most_bytes:
         raise Refused(413, too_large)
     try:
-        async for chunk in parts(request):
-            chunks.append(chunk)
-            size_bytes += len(chunk)
-            if size_bytes > most_bytes:
-                raise Refused(413, too_large)
+        async with asyncio.timeout(WHOLE_S):
+            async for chunk in parts(request):
+                chunks.append(chunk)
+                size_bytes += len(chunk)
+                if size_bytes > most_bytes:
+                    raise Refused(413, too_large)
     except (ClientDisconnect, TimeoutError) as error:
         # Who stalls must not hold the place of others.
         raise Refused(400, cut_off) from error

@@ -5,6 +5,7 @@ has no number left for the next.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from klein_ui import limits
 
@@ -20,6 +22,12 @@ HEAD_S = 10.0
 """How long the head of a request may take in all, also the first one of a new connection."""
 BODY_S = 20.0
 """How long nothing may come of a body; a route of ours says that it was cut off before that."""
+
+LEFT_S = 1.0
+"""How long who was answered before the end of what they send may read that."""
+READ_BYTES = 2**14
+MOST_SMALL = 128
+"""Pings, pongs and pieces of messages of a socket in a second; our pages send none."""
 
 MOST_OF_ADDRESS = 128
 """A browser opens six, and one for each page; a household has a few of both."""
@@ -85,6 +93,9 @@ class Asking(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and begin to wait for what it wants."""
         super().connection_made(transport)
+        with contextlib.suppress(AttributeError):
+            # Of asyncio's own loop: a flood of small pieces is looked at in turn with all else.
+            transport.max_size = READ_BYTES  # type: ignore[attr-defined]
         refused = self._every.enter(self)
         if refused is not None:
             transport.write(_answer(refused))
@@ -99,8 +110,11 @@ class Asking(H11Protocol):
         self._wait()
 
     def on_response_complete(self) -> None:
-        """What was sent behind a request is looked at now."""
+        """What was sent behind a request is looked at now; the rest of one that was answered before
+        its end is not waited for."""
         super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self.loop.call_later(LEFT_S, self.transport.close)
         self._wait()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
@@ -165,11 +179,37 @@ class Talking(WebSocketsSansIOProtocol):
     def __init__(self, every: Connections, **given: Any) -> None:
         super().__init__(**given)
         self._every = every
+        self._since, self._small = 0.0, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it; as HTTP it was let in."""
         super().connection_made(transport)
         self._every.count(_address(self))
+
+    def handle_ping(self) -> None:
+        """Answered, as long as there are not too many of them."""
+        if not self._is_flood():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        """Of ours there are few."""
+        if not self._is_flood():
+            super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """A piece of a message, which our pages send whole."""
+        if not self._is_flood():
+            super().handle_cont(event)
+
+    def _is_flood(self) -> bool:
+        """Whether there are more of these than any browser sends; then the socket ends."""
+        now = self.loop.time()
+        if now - self._since > 1.0:
+            self._since, self._small = now, 0
+        self._small += 1
+        if self._small > MOST_SMALL:
+            self.transport.abort()
+        return self._small > MOST_SMALL
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It counts no more."""

@@ -1,7 +1,6 @@
 """What is shown to come in, a token or a login, and the ticket that a browser has in its place."""
 
 import base64
-import binascii
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -200,7 +199,7 @@ class ByLogin:
             return None
         try:
             name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return None
         return name if self._is_right(connection, name, password) else None
 

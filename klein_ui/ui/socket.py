@@ -102,7 +102,8 @@ def same_origin(headers: Mapping[str, str]) -> bool:
     host = urlsplit(origin).netloc.lower()
     return host != "" and host in {
         headers.get("host", "").lower(),
-        headers.get("x-forwarded-host", "").lower(),
+        # Of several proxies the first one's is the outer name.
+        headers.get("x-forwarded-host", "").partition(",")[0].strip().lower(),
     }
 
 

@@ -18,12 +18,20 @@ from starlette.applications import Starlette
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from klein_ui import limits
 from klein_ui.contract import Frame, InvalidRequest, KleinError
 from klein_ui.store import NoRoom
-from klein_ui.ui import answers, api_calls, api_fields, board_routes, programs, tool_schemas
+from klein_ui.ui import (
+    answers,
+    api_calls,
+    api_fields,
+    board_routes,
+    bodies,
+    programs,
+    tool_schemas,
+)
 from klein_ui.ui.addresses import address_of
 from klein_ui.ui.answers import Refused
 from klein_ui.ui.api_calls import Image
@@ -41,6 +49,10 @@ TOO_LARGE = (
 )
 LIMITS = dict.fromkeys(PATHS, (MOST_BYTES, TOO_LARGE))
 """How large a body may be, and what is said of a larger one."""
+
+MOST_PARTS = 20_000
+TOO_MANY_PARTS = f"The message has more than {MOST_PARTS:,} parts; send a shorter one."
+BUSY = "Too many messages are worked on at this moment; send it again."
 
 POSTED = "Clients of MCP send POST here; see docs/api.md for how to tell one of this address."
 OFF = "The tools of MCP are off; start the app with --mcp."
@@ -69,6 +81,7 @@ class Tools:
         # The limits are those of the model of the moment, and the sentences our own.
         self._server.call_tool(validate_input=False)(self._called)
         self._manager: StreamableHTTPSessionManager | None = None
+        self._places = limits.Places(8, 64)
 
     def routes(self) -> list[BaseRoute]:
         """Where clients find it, with and without a slash."""
@@ -92,8 +105,42 @@ class Tools:
         elif not same_origin(request.headers):
             refusal = JSONResponse({"sentence": answers.FOREIGN_PAGE}, 403)
             await refusal(scope, receive, send)
+        elif (wait_s := self._services.limits.wait_s(limits.REQUESTS, address_of(request))) > 0:
+            refusal = JSONResponse({"sentence": limits.REQUESTS.sentence(wait_s)}, 429)
+            await refusal(scope, receive, send)
         else:
-            await self._manager.handle_request(scope, receive, send)
+            with self._places.taken(address_of(request)) as has_one:
+                if not has_one:
+                    await JSONResponse({"sentence": BUSY}, 503)(scope, receive, send)
+                    return
+                await self._handle(self._manager, request, scope, send)
+
+    async def _handle(
+        self,
+        manager: StreamableHTTPSessionManager,
+        request: HTTPRequest,
+        scope: Scope,
+        send: Send,
+    ) -> None:
+        """Images are long texts; what has very many parts would take much more room once read."""
+        try:
+            body = await bodies.raw(request, MOST_BYTES, TOO_LARGE)
+        except answers.Refused as refused:
+            answer = JSONResponse({"sentence": str(refused)}, refused.status)
+            await answer(scope, request.receive, send)
+            return
+        if sum(map(body.count, (b"[", b"{", b","))) > MOST_PARTS:
+            answer = JSONResponse({"sentence": TOO_MANY_PARTS}, 413)
+            await answer(scope, request.receive, send)
+            return
+        first: Message | None = {"type": "http.request", "body": body, "more_body": False}
+
+        async def receive() -> Message:
+            nonlocal first
+            message, first = first, None
+            return message or await request.receive()
+
+        await manager.handle_request(scope, receive, send)
 
     async def _listed(self) -> list[types.Tool]:
         return [

@@ -23,6 +23,10 @@ from klein_ui.ui import connections
 
 HALF = b"GET /page HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 BODY = b"POST /page HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n12"
+UPGRADE = (
+    b"GET /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 LONG_S = 20.0
 
 
@@ -194,3 +198,26 @@ def test_nothing_is_counted_of_who_is_gone() -> None:
         assert not every._of
 
     asyncio.run(visits())
+
+
+def test_what_was_refused_before_its_end_is_not_read_for_ever(serve: Serve) -> None:
+    head = b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
+    one = opened(serve(1000), head)
+    hears(one, b"404")
+    one.settimeout(LONG_S)
+    with contextlib.suppress(OSError):
+        while True:
+            one.sendall(b"x" * 2**16)
+    one.close()
+
+
+@pytest.mark.parametrize("frame", [b"\x89\x80\0\0\0\0", b"\x00\x80\0\0\0\0"])
+def test_a_flood_of_pings_or_pieces_ends_its_socket(serve: Serve, frame: bytes) -> None:
+    port = serve(1000)
+    one = opened(port, UPGRADE)
+    hears(one, b"101")
+    began = b"\x01\x80\0\0\0\0" if frame[0] == 0 else b""
+    with contextlib.suppress(OSError):
+        one.sendall(began + frame * (2 * connections.MOST_SMALL))
+        ended(one)
+    assert get(port)
