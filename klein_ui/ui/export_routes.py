@@ -34,7 +34,10 @@ FORMATS = {"png": Format.PNG, "webp": Format.WEBP, "jpeg": Format.JPEG}
 ZIP = "application/zip"
 BOARD = "Moodboard"
 
-UNCLEAR = f"An export names “pins” or a “board”, and “as”, one of {', '.join(KINDS)}; send these."
+UNCLEAR = (
+    "The export names no pins, or no known format; send “pins” or a “board”, and “as”, one of "
+    f"{', '.join(KINDS)}."
+)
 NOTHING = "There is nothing to export; pin a picture first."
 
 T = TypeVar("T")
