@@ -1,4 +1,4 @@
-# Klein Live in a container: `docker build --target cpu .` or `--target cuda`, see docs/deploy.md.
+# Klein Live in a container: `docker build --target` cpu, cuda or cluster, see docs/deploy.md.
 
 FROM python:3.11.11-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 \
@@ -37,3 +37,14 @@ COPY app.py ./
 COPY assets ./assets
 COPY klein_ui ./klein_ui
 USER 1000
+
+FROM cuda AS cluster
+# The replicas that apps of another container draw with, `--engine ray://cluster:8000`.
+COPY requirements-cluster.txt ./
+USER 0
+RUN pip install -r requirements-cluster.txt
+USER 1000
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30m --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/-/routes', timeout=4)"]
+ENTRYPOINT ["python", "-m", "klein_ui.serve", "--host", "0.0.0.0"]

@@ -53,6 +53,8 @@ MESSAGES = Rate("messages", 480, 240.0, "You type")
 ADDRESS_MESSAGES = Rate("address messages", 2000, 1000.0, "You type")
 """Of all sockets of an address: two people who drag at once, each with four variations."""
 MOST_SOCKETS = 24
+MOST_CALLS, MOST_CALLS_OF_ADDRESS = 64, 8
+"""Pictures that programs wait for at the same time; each takes its turn as a page does."""
 TOO_MANY_PAGES = "Too many pages are open from your address; close one and reload this."
 
 

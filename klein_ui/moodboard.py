@@ -27,8 +27,8 @@ MANY_BOARDS = "There are {} boards already; delete some first."
 MANY_PINS = "There are {:,} pins already; delete some first."
 HEAVY = "Your pins take the {:,} MB that this server keeps for each; delete some first."
 FULL = "The boards are full; delete some pins first."
-NO_PIN = "This pin is no longer there; reload the page."
-NO_BOARD = "This board is no longer there; reload the page."
+NO_PIN = "This pin is no longer there; list the pins anew, as a reload of the page does."
+NO_BOARD = "This board is no longer there; list the boards anew, as a reload of the page does."
 NO_PICTURE = "The picture of this pin is gone or damaged; delete the pin, and make it again."
 
 

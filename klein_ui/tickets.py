@@ -6,7 +6,7 @@ those who are in, and none outlives its password, its login or its logout.
 """
 
 import contextlib
-import json
+import hashlib
 import logging
 import secrets
 import time
@@ -26,7 +26,8 @@ AGE_S = 30 * 24 * 3600
 class Tickets:
     """Tickets for those whose password `passwords` has. `clock` gives seconds since the epoch.
 
-    The marks of those who logged out are kept at `marks`; without that, until the process ends.
+    The marks of those who logged out are kept in the folder `marks`, a file each, so that processes
+    which share it agree and none overwrites another's; without it, until the process ends.
     """
 
     def __init__(
@@ -38,9 +39,9 @@ class Tickets:
     ) -> None:
         self._seal = seal
         self._passwords = dict(passwords)
-        self._path = marks
+        self._folder = marks
         self._clock = clock
-        self._marks = self._read()
+        self._unkept: dict[str, bytes] = {}
 
     def issue(self, name: str) -> str:
         """A ticket for `name`, of letters, digits and dots. Raises `KeyError` for nobody's name."""
@@ -58,32 +59,35 @@ class Tickets:
 
     def end(self, name: str) -> None:
         """None of the tickets of `name` is good any more, in whatever browser."""
-        self._marks[name] = secrets.token_hex(8)
-        self._write()
+        mark = secrets.token_bytes(8)
+        try:
+            if self._folder is not None:
+                files.write(self._path(self._folder, name), mark)
+                self._unkept.pop(name, None)
+                return
+        except OSError as error:
+            log.warning("a logout is not kept over a restart: %s", files.sentence(error))
+        self._unkept[name] = mark
 
     def _written(self, name: str, until: int) -> str:
-        password, mark = self._passwords[name], self._marks.get(name, "")
+        password, mark = self._passwords[name], self._mark(name).hex()
         signature = self._seal.sign("ticket", name, password, mark, str(until))
         return f"{name.encode().hex()}.{until}.{signature}"
 
-    def _read(self) -> dict[str, str]:
-        if self._path is None:
-            return {}
+    def _mark(self, name: str) -> bytes:
+        """Of the last logout, whichever process it was at; so it is read each time."""
+        if self._folder is None or name in self._unkept:
+            return self._unkept.get(name, b"")
+        path = self._path(self._folder, name)
         try:
-            found = json.loads(self._path.read_bytes())
-            return {str(name): str(mark) for name, mark in found.items()}
+            return path.read_bytes()
         except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, AttributeError):
-            # Who logged out cannot be told any more, so everybody has.
-            log.warning("“%s” cannot be read; everybody has to log in again", self._path)
-            return {name: secrets.token_hex(8) for name in self._passwords}
+            return b""
+        except OSError:
+            # Whether they logged out cannot be told any more, so they have.
+            log.warning("“%s” cannot be read; whoever it is of has to log in again", path)
+            return self._unkept.setdefault(name, secrets.token_bytes(8))
 
-    def _write(self) -> None:
-        if self._path is None:
-            return
-        kept = {name: mark for name, mark in self._marks.items() if name in self._passwords}
-        try:
-            files.write(self._path, json.dumps(kept).encode())
-        except OSError as error:
-            log.warning("a logout is not kept over a restart: %s", files.sentence(error))
+    @staticmethod
+    def _path(folder: Path, name: str) -> Path:
+        return folder / hashlib.sha256(name.encode()).hexdigest()

@@ -7,13 +7,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from dockerfile_parse import DockerfileParser
 
+from klein_ui import models, settings
+from klein_ui.serve import __main__ as serve
+from klein_ui.serve.remote import address_of
 from tests.started import LONG_S, ROOT, free_port
 
-TARGETS = ("cpu", "cuda")
+TARGETS = ("cpu", "cuda", "cluster")
+COMPOSED = (("compose.yaml",), ("compose.yaml", "compose.cpu.yaml"))
 
 
 def steps(target: str) -> list[tuple[str, str]]:
@@ -104,3 +110,58 @@ def test_what_is_copied_runs_and_the_check_of_its_health_passes(tmp_path: Path) 
         assert app.wait(LONG_S) == 0
         assert app.stdout is not None
         assert b"asks for the token" in app.stdout.read()
+
+
+class Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """What Compose reads: YAML in which `!reset` takes a value away."""
+
+
+Loader.add_constructor("!reset", lambda loader, node: None)
+
+
+def composed(*names: str) -> dict[str, Any]:
+    """The services of the files `names`, those of the later ones over those of the first."""
+    services: dict[str, Any] = {}
+    for name in names:
+        # It is a loader of plain values.
+        found = yaml.load((ROOT / name).read_text(), Loader)["services"]  # noqa: S506
+        for service, fields in found.items():
+            before = services.setdefault(service, {})
+            build = {**before.get("build", {}), **fields.get("build", {})}
+            before.update(fields, build=build)
+    return services
+
+
+@pytest.mark.parametrize("names", COMPOSED, ids=" ".join)
+def test_composed_services_start_and_find_each_other(names: tuple[str, ...]) -> None:
+    services = composed(*names)
+    assert set(services) == {"app", "cluster"}
+    assert {service["build"]["target"] for service in services.values()} <= set(TARGETS)
+    app, cluster = services["app"], services["cluster"]
+    above = json.loads(only("ENTRYPOINT", cluster["build"]["target"]))
+    assert above[:3] == ["python", "-m", "klein_ui.serve"]
+    flags = serve._parser().parse_args([*above[3:], *cluster["command"]])
+    image = only("ENV", app["build"]["target"]).split()
+    environ = dict(pair.split("=", 1) for pair in image if "=" in pair)
+    chosen = settings.read(app["command"], {**environ, "KLEIN_TOKEN": "t" * 16})
+    assert address_of(chosen.engine) == f"http://cluster:{flags.port}"
+    assert (flags.host, chosen.host) == ("0.0.0.0", "0.0.0.0")
+    # With a model of the table the app may start before the cluster.
+    assert chosen.model == flags.model
+    assert chosen.model in {row.name for row in models.ROWS}
+    assert app["ports"] == [f"{chosen.port}:{chosen.port}"]
+    assert "ports" not in cluster
+    assert cluster["expose"] == [only("EXPOSE", "cluster")] == [str(flags.port)]
+    assert f":{flags.port}/-/routes" in only("HEALTHCHECK", "cluster")
+    for service in (app, cluster):
+        ((_, at),) = (volume.split(":") for volume in service["volumes"])
+        assert at == only("VOLUME", service["build"]["target"]) == environ["KLEIN_DATA_DIR"]
+    assert "KLEIN_TOKEN" in app["environment"]
+
+
+def test_the_cluster_has_the_graphics_cards_where_there_are_some() -> None:
+    with_cards, without = (composed(*names)["cluster"] for names in COMPOSED)
+    (devices,) = with_cards["deploy"]["resources"]["reservations"]["devices"]
+    assert devices["capabilities"] == ["gpu"]
+    assert without["deploy"] is None
+    assert without["command"][2:4] == ["--device", "cpu"]

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from websockets.sync.client import connect
@@ -81,12 +82,17 @@ def open_pages(app: Started) -> int:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
+    with served(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@contextmanager
+def served(folder: Path, *flags: str) -> Iterator[Site]:
+    """Two apps with `flags` on one data folder, and the proxy in front of them."""
     with ExitStack() as running:
+        data = ("--data-dir", str(folder / "data"))
         apps = tuple(
-            running.enter_context(
-                started(folder / f"log-{index}", "--data-dir", str(folder / "data"), *ALLOWED)
-            )
+            running.enter_context(started(folder / f"log-{index}", *data, *ALLOWED, *flags))
             for index in range(PAIR)
         )
         port = free_port()
@@ -150,6 +156,46 @@ def pinned(site: Site, app: Started, cookie: str, prompt: str) -> None:
     answer = asked.getresponse()
     assert answer.status == 200, answer.read()
     asked.close()
+
+
+def posted(site: Site, path: str, cookie: str = "", **fields: str) -> tuple[int, str]:
+    """A form sent through the proxy, as a browser does; the status and the cookie that came."""
+    wire = http.client.HTTPSConnection("127.0.0.1", site.port, timeout=LONG_S, context=site.tls)
+    kind = "application/x-www-form-urlencoded"
+    headers = {"Host": NAME, "Accept": "text/html", "Content-Type": kind, "Cookie": cookie}
+    headers["Origin"] = f"https://{NAME}"
+    wire.request("POST", path, urlencode(fields), headers)
+    answer = wire.getresponse()
+    answer.read()
+    wire.close()
+    return answer.status, (answer.getheader("Set-Cookie") or "").partition(";")[0]
+
+
+def entered(app: Started, ticket: str) -> int:
+    """What `app` itself says to a browser with that cookie."""
+    wire = http.client.HTTPConnection("127.0.0.1", app.port, timeout=LONG_S)
+    wire.request("GET", "/gradio_api/live/boards", headers={"Cookie": f"{ticket}; {BROWSER}"})
+    status = wire.getresponse().status
+    wire.close()
+    return status
+
+
+BROWSER = "klein-browser=" + "b" * 32
+
+
+def test_who_logs_in_through_the_proxy_is_in_at_both_and_out_of_both(tmp_path: Path) -> None:
+    logins = tmp_path / "logins"
+    logins.touch(0o600)
+    logins.write_text("ann:secret words\n")
+    with served(tmp_path, "--logins", str(logins)) as site:
+        assert posted(site, "/", username="ann", password="wrong") == (401, "")
+        status, ticket = posted(site, "/", username="ann", password="secret words")
+        assert status == 303
+        assert site.ask("GET", "/gradio_api/live/boards", ticket)[0] == 200
+        assert [entered(app, ticket) for app in site.apps] == [200, 200]
+        assert [entered(app, f"{ticket}0") for app in site.apps] == [401, 401]
+        assert posted(site, "/logout", ticket)[0] == 303
+        assert [entered(app, ticket) for app in site.apps] == [401, 401]
 
 
 def test_a_browser_stays_with_its_server_and_all_servers_are_used(site: Site) -> None:

@@ -53,13 +53,27 @@ def test_a_logout_ends_all_of_that_name_over_a_restart_too(tmp_path: Path) -> No
     assert tickets(marks).holder(before.issue("ann")) == "ann"
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
-def test_where_it_is_not_known_who_logged_out_everybody_has(tmp_path: Path, content: bytes) -> None:
-    marks = tmp_path / "marks"
-    ticket = tickets(marks).issue("bob")
-    marks.write_bytes(content)
-    after = tickets(marks)
-    assert after.holder(ticket) is None
+def test_a_logout_at_one_of_two_processes_holds_at_the_other(tmp_path: Path) -> None:
+    one, two = tickets(tmp_path), tickets(tmp_path)
+    old, other = one.issue("ann"), two.issue("bob")
+    one.end("ann")
+    assert two.holder(old) is None
+    new = one.issue("ann")
+    assert two.holder(new) == "ann"
+    two.end("bob")
+    for here in (one, two, tickets(tmp_path)):
+        assert [here.holder(ticket) for ticket in (old, new, other)] == [None, "ann", None]
+
+
+def test_where_it_is_not_known_whether_somebody_logged_out_they_have(tmp_path: Path) -> None:
+    before = tickets(tmp_path)
+    before.end("bob")
+    ticket, other = before.issue("bob"), before.issue("ann")
+    (kept,) = tmp_path.iterdir()
+    kept.unlink()
+    kept.mkdir()
+    after = tickets(tmp_path)
+    assert [after.holder(ticket), after.holder(other)] == [None, "ann"]
     assert after.holder(after.issue("bob")) == "bob"
 
 

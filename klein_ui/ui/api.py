@@ -45,8 +45,9 @@ def register(services: Services, page: Page) -> None:
         """
         try:
             asked = asked_by([prompt, seed, width, height, steps], services.row)
-            api_calls.admit(services, address_of(caller.request) if caller.request else "")
-            frame = await asyncio.wrap_future(services.dispatcher.render(asked.request))
+            address = address_of(caller.request) if caller.request else ""
+            api_calls.admit(services, address)
+            frame = await api_calls.drawn(services, address, asked)
             return await asyncio.to_thread(_saved, frame, services, picture.GRADIO_CACHE)
         except KleinError as error:
             raise gr.Error(str(error), print_exception=False) from error

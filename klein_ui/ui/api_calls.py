@@ -1,7 +1,9 @@
 """What programs can have, however they ask: the routes and the tools of MCP end here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +20,11 @@ from klein_ui.ui.api_fields import FORMATS
 from klein_ui.ui.services import Services
 
 FULL = "Too many pictures are asked for at once; ask again in a minute."
+CROWDED = "Programs wait for too many pictures at once; ask again when one of yours is there."
+PATIENCE_S = 300.0
+"""How long a call waits while no picture can be had of anybody."""
+LOOK_S = 1.0
+NOT_READY = "{reason} A call waits {minutes:.0f} minutes for that, which are over; ask again later."
 NO_FORMAT = f"A picture is saved as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; choose one."
 ONE_OF_BOTH = "Name either a “frame”, or a “request” that makes one."
 NO_NAME = "A frame is named by a text that a call has given; give that."
@@ -45,23 +52,65 @@ def admit(services: Services, address: str, count: int = 1, rate: Rate = limits.
             raise TooOften(busy + rate.sentence(wait_s), wait_s)
 
 
-async def drawn(services: Services, asked: Asked) -> Frame:
+@contextmanager
+def place(services: Services, address: str) -> Iterator[None]:
+    """One of the places for pictures at once, within the context. Raises `KleinError`."""
+    with services.calls.taken(address) as has_one:
+        if not has_one:
+            raise KleinError(CROWDED)
+        if services.dispatcher.is_full():
+            raise KleinError(FULL)
+        yield
+
+
+class Patience:
+    """Ends when no picture could be had for `PATIENCE_S` without a break; a slow one may take as
+    long as it takes."""
+
+    def __init__(self, services: Services, clock: Callable[[], float] = time.monotonic) -> None:
+        self._services = services
+        self._clock = clock
+        self._good_at = clock()
+
+    def check(self) -> None:
+        """Raises `KleinError` at its end."""
+        health, now = self._services.dispatcher.health(), self._clock()
+        if health.is_ready:
+            self._good_at = now
+        elif now - self._good_at >= PATIENCE_S:
+            raise KleinError(NOT_READY.format(reason=health.reason, minutes=PATIENCE_S / 60))
+
+
+async def drawn(services: Services, address: str, asked: Asked) -> Frame:
     """The full picture, in turn with everybody's; cancelled, it stops. Raises `KleinError`."""
-    if services.dispatcher.is_full():
-        raise KleinError(FULL)
-    return await asyncio.wrap_future(services.dispatcher.render(asked.request))
+    with place(services, address):
+        patience = Patience(services)
+        coming = asyncio.wrap_future(services.dispatcher.render(asked.request))
+        try:
+            while not (await asyncio.wait({coming}, timeout=LOOK_S))[0]:
+                patience.check()
+            return coming.result()
+        finally:
+            coming.cancel()
 
 
-async def frame_of(services: Services, given: Mapping[str, object]) -> Frame:
-    """What `frame` names or `request` makes. Raises `KleinError` or `Refused`."""
+async def frame_of(services: Services, address: str, given: Mapping[str, object]) -> Frame:
+    """What `frame` names or `request` makes. What has to be made counts as a call. Raises
+    `KleinError` or `Refused`."""
     name, fields = given.get("frame"), given.get("request")
     if (name is None) == (fields is None):
         raise InvalidRequest("frame", ONE_OF_BOTH)
     if name is not None:
         if not isinstance(name, str):
             raise InvalidRequest("frame", NO_NAME)
-        return await answers.frame_of(services, name)
-    return await drawn(services, requested(services, object_in(fields, "request")))
+        there = services.shelf.get(name)
+        if there is None or there.frame is not None:
+            return await answers.frame_of(services, name)
+        asked = Asked(there.request)
+    else:
+        asked = requested(services, object_in(fields, "request"))
+    admit(services, address)
+    return await drawn(services, address, asked)
 
 
 def requested(services: Services, fields: Mapping[str, object]) -> Asked:

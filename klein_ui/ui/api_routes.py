@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from klein_ui import limits, uploads
-from klein_ui.contract import Frame, InvalidRequest
+from klein_ui.contract import Asked, Frame, InvalidRequest
 from klein_ui.ui import (
     answers,
     api_calls,
@@ -89,7 +89,7 @@ async def generate(services: Services, request: HTTPRequest) -> Response:
     kind = given.pop("as", "png")
     api_calls.format_of(kind)
     asked = api_calls.requested(services, given)
-    frame = await api_calls.while_there(request, lambda: api_calls.drawn(services, asked))
+    frame = await _drawn(services, request, asked)
     return await _file(services, frame, kind)
 
 
@@ -103,7 +103,7 @@ async def edit(room: asyncio.Semaphore, services: Services, request: HTTPRequest
             services, address_of(request), form.fields, form.images, form.mask
         )
         del form
-    frame = await api_calls.while_there(request, lambda: api_calls.drawn(services, asked))
+    frame = await _drawn(services, request, asked)
     return await _file(services, frame, kind)
 
 
@@ -111,8 +111,8 @@ async def stream(services: Services, request: HTTPRequest) -> Response:
     """Drafts and the full picture, a line of JSON for each."""
     given, row = await bodies.fields(request), services.row
     asked = api_fields.request_of(given, row, api_fields.of_stream(row).keys())
-    _check_room(services)
-    return api_stream.streamed(request, api_stream.typed(services, asked))
+    address = _check_room(services, request)
+    return api_stream.streamed(request, api_stream.typed(services, address, asked))
 
 
 async def variations(services: Services, request: HTTPRequest) -> Response:
@@ -122,9 +122,9 @@ async def variations(services: Services, request: HTTPRequest) -> Response:
     counted, named = given.pop("count", None), given.pop("seeds", None)
     asked = api_fields.request_of(given, row, known)
     seeds = _seeds(asked.request.seed, counted, named)
-    api_calls.admit(services, address_of(request), len(seeds))
-    _check_room(services)
-    return api_stream.streamed(request, api_stream.varied(services, asked, seeds))
+    address = _check_room(services, request)
+    api_calls.admit(services, address, len(seeds))
+    return api_stream.streamed(request, api_stream.varied(services, address, asked, seeds))
 
 
 async def export(sheets: asyncio.Lock, services: Services, request: HTTPRequest) -> Response:
@@ -177,10 +177,16 @@ async def described(services: Services, request: HTTPRequest) -> Response:
     return JSONResponse(api_document.document(services.row), headers=board_routes.NOT_STORED)
 
 
+async def _drawn(services: Services, request: HTTPRequest, asked: Asked) -> Frame:
+    address = address_of(request)
+    return await api_calls.while_there(request, lambda: api_calls.drawn(services, address, asked))
+
+
 async def _asked(services: Services, request: HTTPRequest, given: dict[str, object]) -> Frame:
-    if "request" in given:
-        api_calls.admit(services, address_of(request))
-    return await api_calls.while_there(request, lambda: api_calls.frame_of(services, given))
+    address = address_of(request)
+    return await api_calls.while_there(
+        request, lambda: api_calls.frame_of(services, address, given)
+    )
 
 
 async def _file(services: Services, frame: Frame, kind: object) -> Response:
@@ -204,6 +210,8 @@ def _seeds(first: int, counted: object, named: object) -> list[int]:
     return list(dict.fromkeys(named))
 
 
-def _check_room(services: Services) -> None:
-    if services.dispatcher.is_full():
-        raise answers.Refused(503, api_calls.FULL)
+def _check_room(services: Services, request: HTTPRequest) -> str:
+    """Who asks. Raises `KleinError` where a stream could only begin with that sentence."""
+    address = address_of(request)
+    with api_calls.place(services, address):
+        return address

@@ -6,6 +6,7 @@ import json
 import math
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 
 import anyio
@@ -33,8 +34,21 @@ def streamed(request: HTTPRequest, lines: Lines) -> StreamingResponse:
     return StreamingResponse(_while_there(request, lines), media_type=NDJSON, headers=headers)
 
 
-async def typed(services: Services, asked: Asked) -> Lines:
+async def typed(services: Services, address: str, asked: Asked) -> Lines:
     """Drafts and the full picture of `asked`, as a page gets them that typed it in one go."""
+    try:
+        with api_calls.place(services, address):
+            # Else the session would end when somebody collects it.
+            async with aclosing(_typed(services, asked)) as lines:
+                async for line in lines:
+                    yield line
+    except KleinError as error:
+        yield _error(str(error))
+
+
+async def _typed(services: Services, asked: Asked) -> Lines:
+    """The same. Raises `KleinError`."""
+    patience = api_calls.Patience(services)
     name = f"stream-{secrets.token_hex(8)}"
     outbox = Outbox(asyncio.get_running_loop())
     services.dispatcher.open(name, outbox.put)
@@ -43,6 +57,8 @@ async def typed(services: Services, asked: Asked) -> Lines:
         while True:
             with anyio.move_on_after(mailboxes.BUSY_S) as waiting:
                 await outbox.wait()
+            if waiting.cancelled_caught:
+                patience.check()
             ahead = services.dispatcher.ahead(name) if waiting.cancelled_caught else None
             if ahead is not None:
                 yield {"type": "busy", "ahead": ahead}
@@ -57,13 +73,13 @@ async def typed(services: Services, asked: Asked) -> Lines:
         services.shelf.leave(name)
 
 
-async def varied(services: Services, asked: Asked, seeds: list[int]) -> Lines:
+async def varied(services: Services, address: str, asked: Asked, seeds: list[int]) -> Lines:
     """The full pictures of `asked` with each of `seeds`, as soon as each is there."""
 
     async def one(seed: int) -> Line:
         try:
             of_seed = Asked(replace(asked.request, seed=seed))
-            frame = await api_calls.drawn(services, of_seed)
+            frame = await api_calls.drawn(services, address, of_seed)
             shown = await watch.allowed(services, Shown(0, frame, 0))
             if isinstance(shown, Failed):
                 return {**_error(shown.sentence), "seed": seed}

@@ -24,7 +24,7 @@ MAX_FORM_BYTES = 4096
 TOO_LONG = f"That is more than {MAX_FORM_BYTES // 2**10} kB; send less."
 LOGIN_PATHS = ("/login", "/login/")
 """Where Gradio's clients log in."""
-MARKS = "logouts.json"
+MARKS = "logouts"
 
 
 class Entry(Protocol):

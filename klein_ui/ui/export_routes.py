@@ -14,7 +14,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from klein_ui import limits
+from klein_ui import limits, moodboard
 from klein_ui.contract import InvalidRequest, KleinError, Pixels
 from klein_ui.pins import Pin
 from klein_ui.provenance import archive
@@ -34,7 +34,10 @@ FORMATS = {"png": Format.PNG, "webp": Format.WEBP, "jpeg": Format.JPEG}
 ZIP = "application/zip"
 BOARD = "Moodboard"
 
-UNCLEAR = "The export names no pins, or no known format; reload the page."
+UNCLEAR = (
+    "The export names no pins, or no known format; send “pins” or a “board”, and “as”, one of "
+    f"{', '.join(KINDS)}."
+)
 NOTHING = "There is nothing to export; pin a picture first."
 
 T = TypeVar("T")
@@ -71,7 +74,7 @@ async def exported(
     kind = fields.get("as")
     if kind not in KINDS:
         raise answers.Refused(422, UNCLEAR)
-    chosen = await asyncio.to_thread(_chosen, services, owner, fields)
+    chosen = await board_routes.of_owner(_chosen, services, owner, fields)
     if kind in ("sheet.png", "sheet.pdf"):
         async with turn:
             draw = partial(_sheet, services, owner, chosen, SheetFormat(str(kind)[6:]))
@@ -123,7 +126,9 @@ def _chosen(services: Services, owner: str, fields: dict[str, object]) -> Chosen
     if isinstance(ids, list) and ids and all(isinstance(one, str) for one in ids):
         pins = tuple(services.moodboard.get(owner, one) for one in dict.fromkeys(ids))
         title = boards.get(pins[0].board, "")
-    elif isinstance(board_id, str) and board_id in boards:
+    elif isinstance(board_id, str):
+        if board_id not in boards:
+            raise InvalidRequest("board", moodboard.NO_BOARD)
         pins, title = services.moodboard.pins(owner, board_id), boards[board_id]
     else:
         raise answers.Refused(422, UNCLEAR)

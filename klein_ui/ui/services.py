@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.history import History
 from klein_ui.ledger import Ledger
-from klein_ui.limits import Limits
+from klein_ui.limits import MOST_CALLS, MOST_CALLS_OF_ADDRESS, Limits, Places
 from klein_ui.loading import Report
 from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
@@ -30,7 +30,7 @@ class Services:
     """The one engine behind the page and the models it may have, where finished frames wait to be
     fetched, where the images of the gallery are kept, the LoRAs there are and may be, how pictures
     leave, where what was typed is kept, where what somebody pinned is, how much one address may ask
-    for, and what the cookies are signed with."""
+    for, also at once by programs, and what the cookies are signed with."""
 
     choices: Choices
     dispatcher: Dispatcher
@@ -44,6 +44,7 @@ class Services:
     history: History
     moodboard: Moodboard
     limits: Limits = field(default_factory=Limits)
+    calls: Places = field(default_factory=lambda: Places(MOST_CALLS_OF_ADDRESS, MOST_CALLS))
     seal: Seal = field(default_factory=Seal)
 
     @property

@@ -165,17 +165,17 @@ class Tools:
         return await self._shown(request, await self._made(request, given))
 
     async def _edit(self, request: HTTPRequest, given: dict[str, object]) -> Content:
-        services = self._services
-        api_calls.admit(services, address_of(request))
+        services, address = self._services, address_of(request)
+        api_calls.admit(services, address)
         sent, mask = given.pop("images", None), given.pop("mask", None)
         if not isinstance(sent, list) or not all(isinstance(one, dict) for one in sent):
             raise InvalidRequest("images", NO_IMAGES)
         if len(sent) > services.row.max_references:
             raise InvalidRequest("images", api_calls.too_many_images(services.row))
-        images = [await self._image(one) for one in sent]
-        cover = None if mask is None else _bytes(mask)
-        asked = await api_calls.edited(services, address_of(request), given, images, cover)
-        return await self._shown(request, await api_calls.drawn(services, asked))
+        images = [await self._image(address, one) for one in sent]
+        cover = None if mask is None else await asyncio.to_thread(_bytes, mask)
+        asked = await api_calls.edited(services, address, given, images, cover)
+        return await self._shown(request, await api_calls.drawn(services, address, asked))
 
     async def _pin(self, request: HTTPRequest, given: dict[str, object]) -> Content:
         services = self._services
@@ -187,7 +187,7 @@ class Tools:
         if name is None:
             frame = await self._made(request, given)
         else:
-            frame = await api_calls.frame_of(services, {"frame": name})
+            frame = await api_calls.frame_of(services, address_of(request), {"frame": name})
 
         def kept() -> dict[str, object]:
             return board_routes.pinned(services, who, frame, self._board(who, board))
@@ -197,9 +197,7 @@ class Tools:
         return [*await self._shown(request, frame), _text(words)]
 
     async def _made(self, request: HTTPRequest, given: Mapping[str, object]) -> Frame:
-        asked = api_calls.requested(self._services, given)
-        api_calls.admit(self._services, address_of(request))
-        return await api_calls.drawn(self._services, asked)
+        return await api_calls.frame_of(self._services, address_of(request), {"request": given})
 
     async def _shown(self, request: HTTPRequest, frame: Frame) -> Content:
         """The picture, small enough for a conversation, and where all of it is to be had."""
@@ -225,13 +223,14 @@ class Tools:
         there = [one.id for one in boards if title in (one.id, one.title)]
         return there[0] if there else self._services.moodboard.create_board(who, title).id
 
-    async def _image(self, sent: dict[str, object]) -> Image:
+    async def _image(self, address: str, sent: dict[str, object]) -> Image:
         said = {key: value for key, value in sent.items() if key not in ("frame", "data")}
         if ("frame" in sent) == ("data" in sent):
             raise InvalidRequest("images", ONE_SOURCE)
         if "data" in sent:
             return Image(await asyncio.to_thread(_bytes, sent["data"]), said)
-        return Image(await api_calls.frame_of(self._services, {"frame": sent["frame"]}), said)
+        named = {"frame": sent["frame"]}
+        return Image(await api_calls.frame_of(self._services, address, named), said)
 
 
 def absent() -> list[BaseRoute]:

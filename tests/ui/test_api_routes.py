@@ -226,6 +226,11 @@ def test_a_program_pins_to_the_boards_of_this_machine(client: TestClient) -> Non
     assert [one["id"] for one in listed["pins"]] == [pin["id"], other["id"]]
     archive = client.post(f"{V1}/export", json={"board": board["id"], "as": "zip"})
     assert archive.headers["content-type"] == "application/zip"
+    for missing in ({"pins": [pin["id"], "x"]}, {"board": "x"}):
+        said = refused(client.post(f"{V1}/export", json={**missing, "as": "zip"}), 404)
+        assert "no longer there; list the" in said
+    said = refused(client.post(f"{V1}/export", json={"pins": [], "as": "zip"}), 422)
+    assert "“pins” or a “board”" in said
     refused(client.post(f"{V1}/pin", json={"frame": name, "board": 7}), 422, "board")
     refused(client.post(f"{V1}/pin", json={"frame": name, "board": "x"}), 404)
 

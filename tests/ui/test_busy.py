@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
@@ -22,11 +24,23 @@ from klein_ui.limits import OPENS, UPLOADS
 from klein_ui.loading import Source
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
-from klein_ui.ui import embed, health_routes, metrics, open_routes, page, pictures, socket, wire
+from klein_ui.ui import (
+    api_calls,
+    api_routes,
+    embed,
+    health_routes,
+    metrics,
+    open_routes,
+    page,
+    pictures,
+    programs,
+    socket,
+    wire,
+)
 from klein_ui.ui.lane import Lanes
 from klein_ui.ui.services import Services
 
-from ..stepping import Ears, Steps, asked
+from ..stepping import LONG_S, Ears, Steps, asked
 
 
 @pytest.fixture
@@ -138,6 +152,102 @@ def test_no_route_of_the_page_is_without_a_rate(services: Services) -> None:
                 method = min(route.methods or {"GET"})
                 answer = client.request(method, route.path.replace("{", "").replace("}", ""))
                 assert answer.status_code == 429, route.path
+
+
+ADDRESS = "203.0.114.7"
+PICTURE = {"prompt": "moon", "width": 128, "height": 128}
+
+
+@asynccontextmanager
+async def programs_of(
+    services: Services, address: str = ADDRESS
+) -> AsyncIterator[httpx.AsyncClient]:
+    app = Starlette(routes=api_routes.routes(services))
+    transport = httpx.ASGITransport(app, client=(address, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def asking(client: httpx.AsyncClient, name: str, **more: object) -> asyncio.Task[httpx.Response]:
+    at = f"{programs.ROOT}/{name}"
+    return asyncio.create_task(client.post(at, json={**PICTURE, **more}, timeout=LONG_S))
+
+
+async def sessions(services: Services, count: int) -> None:
+    async with asyncio.timeout(LONG_S):
+        while services.dispatcher.stats().sessions != count:
+            await asyncio.sleep(0.01)
+
+
+async def test_programs_wait_for_a_few_pictures_at_once(busy: Services, steps: Steps) -> None:
+    async with programs_of(busy) as client, programs_of(busy, "203.0.115.8") as other:
+        first = [asking(client, "generate", seed=seed) for seed in range(6)]
+        await sessions(busy, 7)
+        # Of its seeds as many are made as there are places.
+        varied = asking(client, "variations", count=3)
+        await sessions(busy, 1 + limits.MOST_CALLS_OF_ADDRESS)
+        for name in ("generate", "stream", "variations"):
+            reply = await asking(client, name)
+            assert (reply.status_code, reply.json()["sentence"]) == (503, api_calls.CROWDED)
+        elsewhere = asking(other, "stream")
+        await sessions(busy, 2 + limits.MOST_CALLS_OF_ADDRESS)
+        steps.free.set()
+        steps.go.put(None)
+        assert {reply.status_code for reply in await asyncio.gather(*first)} == {200}
+        told = [json.loads(line) for line in (await varied).text.splitlines()]
+        assert sorted(line["type"] for line in told) == ["error", "frame", "frame"]
+        assert '"final"' in (await elsewhere).text
+        assert (await asking(client, "generate")).status_code == 200
+
+
+async def test_all_programs_together_leave_room_for_pages(busy: Services, steps: Steps) -> None:
+    crowded = replace(busy, calls=limits.Places(8, 1))
+    async with programs_of(crowded) as client, programs_of(crowded, "203.0.115.8") as other:
+        first = asking(client, "stream")
+        await sessions(busy, 2)
+        assert (await asking(other, "generate")).status_code == 503
+        steps.free.set()
+        steps.go.put(None)
+        assert (await first).status_code == 200
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_calls, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(api_calls, "LOOK_S", 0.01)
+
+
+@pytest.mark.usefixtures("impatient", "steps")
+async def test_a_call_ends_where_no_picture_can_be_had(services: Services) -> None:
+    held = threading.Event()
+
+    def load(report: object) -> FakeEngine:
+        held.wait(LONG_S)
+        return FakeEngine()
+
+    dispatcher = Dispatcher(Source(POSTCARD, load), PacingSettings())
+    dispatcher.start()
+    try:
+        async with programs_of(replace(services, dispatcher=dispatcher)) as client:
+            reply = await asking(client, "generate")
+            assert (reply.status_code, "ask again later" in reply.text) == (503, True)
+            (*_, last) = (await asking(client, "stream")).text.splitlines()
+            assert "ask again later" in json.loads(last)["sentence"]
+        assert dispatcher.stats().sessions == 0
+    finally:
+        held.set()
+        dispatcher.stop()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_call_whose_turn_comes_late_is_not_given_up(busy: Services, steps: Steps) -> None:
+    async with programs_of(busy) as client:
+        late = asking(client, "generate")
+        await asyncio.wait({late}, timeout=0.2)
+        assert not late.done()
+        steps.free.set()
+        steps.go.put(None)
+        assert (await late).status_code == 200
 
 
 async def test_files_are_opened_a_few_at_a_time(services: Services) -> None:

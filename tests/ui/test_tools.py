@@ -1,5 +1,6 @@
 """The tools of MCP with a real client over HTTP, in front of which stands the door."""
 
+import asyncio
 import base64
 import io
 import json
@@ -17,6 +18,9 @@ from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, ImageContent, TextContent
 from PIL import Image
 
+from klein_ui import validate
+from klein_ui.contract import InvalidRequest
+from klein_ui.limits import CALLS, GENEROUS, Limits
 from klein_ui.settings import Settings
 from klein_ui.ui import api_calls, page, programs, tools
 from klein_ui.ui.answers import FOREIGN_PAGE
@@ -142,6 +146,37 @@ async def test_an_image_may_come_in_base64_with_a_mask(here: tuple[Services, str
         ):
             result = await session.call_tool("edit", {"prompt": "x", "images": images})
             assert says in refusal(result)
+
+
+async def test_a_frame_that_is_made_again_counts_as_a_call(services: Services) -> None:
+    own = replace(services, limits=Limits(lambda: 0.0))
+    request = validate.asked({"prompt": "sun", **SMALL}, own.row).request
+    names = [own.shelf.promise(request) for _ in range(2)]
+    for at in serve(own):
+        for _ in range(CALLS.burst * GENEROUS - 2):
+            own.limits.wait_s(CALLS, "127.0.0.1")
+        async with client(at) as session:
+            images = [{"frame": name} for name in names]
+            result = await session.call_tool("edit", {"prompt": "x", "images": images})
+            assert CALLS.who in refusal(result)
+            result = await session.call_tool("pin", {"frame": names[1]})
+            assert CALLS.who in refusal(result)
+
+
+async def test_no_base64_is_decoded_where_everybody_waits(
+    here: tuple[Services, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = set[bool]()
+
+    def seen(value: object) -> bytes:
+        places.add(asyncio._get_running_loop() is None)
+        raise InvalidRequest("data", tools.NO_DATA)
+
+    monkeypatch.setattr(tools, "_bytes", seen)
+    async with client(here) as session:
+        for given in ({"images": [{"data": "x"}]}, {"images": [], "mask": "x"}):
+            refusal(await session.call_tool("edit", {"prompt": "x", **given}))
+    assert places == {True}
 
 
 async def test_what_is_wrong_is_one_sentence(here: tuple[Services, str]) -> None:
