@@ -45,7 +45,12 @@ Offer = Callable[[Pictures, Loras], Source]
 
 
 class Unwell(Exception):
-    """The engine of this replica is of no more use; another process is needed."""
+    """The engine of this replica is of no more use; another process is needed. Where that was so
+    before the work had `begun`, the work had no part in it."""
+
+    def __init__(self, why: str, *, begun: bool = False) -> None:
+        super().__init__(why)
+        self.begun = begun
 
 
 @dataclass(slots=True)
@@ -75,6 +80,7 @@ class Worker:
         self._kept = Kept(folder)
         self._thread = ThreadPoolExecutor(1, "engine")
         self._lost = ""
+        self._lanes: set[_Lane] = set()
         self._busy_s, self._began, self._since = 0.0, 0.0, time.monotonic()
         self.loads = 0
         source = offer(self._kept.pictures, self._kept.loras)
@@ -100,20 +106,34 @@ class Worker:
         self._thread.shutdown()
 
     async def serve(self, socket: WebSocket) -> None:
-        """Be the lane of `socket` until it closes."""
+        """Be the lane of `socket` until it closes. One that can make no picture takes none."""
+        if self._lost:
+            await socket.close()
+            return
         await socket.accept()
         lane = _Lane(socket, self)
         await lane.say(await self.hello())
         beats = asyncio.create_task(self._beats(lane))
+        self._lanes.add(lane)
         try:
+            # It may have been lost while that was said.
+            self.check()
             await lane.listen()
+        except Unwell:
+            log.info("a lane came too late")
         except (WebSocketDisconnect, KeyError, TypeError, ValueError) as error:
             log.info("a lane ended: %s", type(error).__name__)
         finally:
             beats.cancel()
+            self._lanes.discard(lane)
             lane.stop()
             with contextlib.suppress(Exception):
                 await socket.close()
+
+    async def dismiss(self) -> None:
+        """Have all lanes leave: what they ask for cannot be made here."""
+        for lane in tuple(self._lanes):
+            await lane.leave()
 
     async def hello(self) -> Message:
         """Who this is, for whoever connects."""
@@ -172,9 +192,11 @@ class Worker:
             )
         except DeviceLost as error:
             self._lost = str(error)
-            raise Unwell(self._lost) from error
+            raise Unwell(self._lost, begun=True) from error
 
     def _counted(self, work: Callable[[], Any]) -> Any:
+        # What was before this in the queue may have ended the engine.
+        self.check()
         self._began = time.monotonic()
         try:
             return work()
@@ -183,7 +205,7 @@ class Worker:
         except BaseException as error:
             # Whatever ended the thread, nobody knows in which state the engine is.
             self._lost = f"the engine broke off ({type(error).__name__})"
-            raise Unwell(self._lost) from error
+            raise Unwell(self._lost, begun=True) from error
         finally:
             self._busy_s += time.monotonic() - max(self._began, self._since)
             self._began = 0.0
@@ -224,6 +246,15 @@ class _Lane:
         """Stop what runs within a step."""
         if self._job is not None:
             self._job.stops.set()
+
+    async def leave(self, refused: int | None = None) -> None:
+        """Close; what has not begun, or the run `refused`, is to be made elsewhere."""
+        if refused is None and self._job is not None:
+            refused = self._job.run
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            if refused is not None:
+                await self.say({"type": "refused", "run": refused})
+            await self._socket.close(1011)
 
     async def listen(self) -> None:
         """Do what the app asks for, until it leaves. Raises `ValueError` for what is no message."""
@@ -285,7 +316,13 @@ class _Lane:
             await self.say({"type": "superseded", "run": run})
         except Unwell as error:
             log.critical("this replica is of no more use: %s", error)
-            await self._socket.close(1011)
+            if error.begun:
+                # Its app hears no refusal, and so knows which picture it was.
+                self._job = None
+                await self.leave()
+            else:
+                await self.leave(run)
+            await self._worker.dismiss()
         except (WebSocketDisconnect, RuntimeError) as error:
             log.info("nobody hears the end of a run: %s", error)
         except Exception as error:

@@ -31,6 +31,7 @@ from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
 from klein_ui.serve import remote
 from klein_ui.serve.lane import Sources
+from klein_ui.serve.link import Link, Unreachable
 from klein_ui.serve.remote import RemoteEngine
 from klein_ui.serve.worker import Unwell
 from klein_ui.uploads import digest_of
@@ -172,14 +173,54 @@ def test_errors_keep_their_kind_and_sentence(engine: RemoteEngine, engines: list
 
 
 @pytest.mark.parametrize("how", ["DeviceLost", "SystemExit"])
-def test_a_replica_without_a_device_says_so_to_the_cluster_and_loses_its_lanes(
+def test_a_replica_without_a_device_says_so_to_the_cluster_and_is_no_place_for_anybody(
     engine: RemoteEngine, home: House, how: str
 ) -> None:
     home.workers["one"].check()
-    with pytest.raises(PlaceLost):
+    with pytest.raises(PlaceLost) as lost:
         engine.lanes[0].render(replace(SUN, prompt=how), Stage.FINAL, Hooks())
+    assert lost.value.begun
     with pytest.raises(Unwell):
         home.workers["one"].check()
+    # The next picture has no part in that, and no lane leads there any more.
+    with pytest.raises(PlaceLost) as lost:
+        engine.lanes[0].render(SUN, Stage.FINAL, Hooks())
+    assert not lost.value.begun
+    with pytest.raises(Unreachable):
+        Link(home.url)
+
+
+def test_what_waited_behind_the_picture_that_ended_a_replica_is_not_blamed(
+    engine: RemoteEngine, home: House, engines: list[Looking], sources: Sources
+) -> None:
+    other, (there,) = RemoteEngine(home.url, sources), engines
+    there.steps.free.clear()
+    blamed: dict[str, bool] = {}
+
+    def run(engine: RemoteEngine, prompt: str) -> None:
+        try:
+            engine.lanes[0].render(replace(SUN, prompt=prompt), Stage.FINAL, Hooks())
+        except PlaceLost as error:
+            blamed[prompt] = error.begun
+
+    asks = ((engine, "stars"), (other, "DeviceLost"))
+    first, second = (threading.Thread(target=run, args=one) for one in asks)
+    first.start()
+    there.steps.await_one()
+    second.start()
+    queue = home.workers["one"]._thread._work_queue
+    wait_for(lambda: queue.qsize() == 1)
+    third_engine = RemoteEngine(home.url, sources)
+    third = threading.Thread(target=run, args=(third_engine, "moon"))
+    third.start()
+    wait_for(lambda: queue.qsize() == 2)
+    there.steps.free.set()
+    there.steps.go.put(None)
+    for thread in (first, second, third):
+        thread.join(LONG_S)
+    assert blamed == {"DeviceLost": True, "moon": False}
+    for made in (other, third_engine):
+        made.close()
 
 
 def test_each_replica_has_a_lane_and_loads_once(
