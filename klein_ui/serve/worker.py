@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 """How often a lane hears that its replica lives, and how many there are."""
+COUNT_S = 1.0
+"""How long the number of replicas is believed."""
 
 MOST_BYTES = 4 * 2**30
 """Of one file or picture."""
@@ -68,7 +70,8 @@ class Job:
 class Worker:
     """Loads the engine of `offer` once, and renders for any number of lanes, one after the other.
 
-    `place` is its name, and `replicas` says how many there are of its kind, now.
+    `place` is its name, and `replicas` says how many there are of its kind, now; it may take long
+    or raise, and then the last number holds.
     """
 
     def __init__(
@@ -76,7 +79,8 @@ class Worker:
     ) -> None:
         """Returns once the engine is warm. Raises what the loading raises."""
         self.place = place
-        self._replicas = replicas
+        self._replicas, self._known = replicas, 1
+        self._counting: asyncio.Task[None] | None = None
         self._kept = Kept(folder)
         self._thread = ThreadPoolExecutor(1, "engine")
         self._lost = ""
@@ -110,9 +114,11 @@ class Worker:
         if self._lost:
             await socket.close()
             return
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._count())
         await socket.accept()
         lane = _Lane(socket, self)
-        await lane.say(await self.hello())
+        await lane.say(self.hello())
         beats = asyncio.create_task(self._beats(lane))
         self._lanes.add(lane)
         try:
@@ -135,27 +141,35 @@ class Worker:
         for lane in tuple(self._lanes):
             await lane.leave()
 
-    async def hello(self) -> Message:
+    def hello(self) -> Message:
         """Who this is, for whoever connects."""
         row, origin = wire.row_fields(self.row), asdict(self._engine.origin)
-        return {"type": "hello", "row": row, "origin": origin, **await self._news()}
+        return {"type": "hello", "row": row, "origin": origin, **self._news()}
 
-    async def _news(self) -> Message:
+    def _news(self) -> Message:
         held = self._engine.held()
         caches = {name: [use.held_bytes, use.max_bytes] for name, use in held.caches.items()}
-        replicas = await asyncio.to_thread(self._replicas)
         return {
             "place": self.place,
-            "replicas": replicas,
+            "replicas": self._known,
             "caches": caches,
             "device": held.device_bytes,
         }
+
+    async def _count(self) -> None:
+        """Beats wait for nobody, so that a cluster that does not answer silences no replica."""
+        while True:
+            try:
+                self._known = await asyncio.to_thread(self._replicas)
+            except Exception as error:
+                log.warning("the replicas were not counted: %s", type(error).__name__)
+            await asyncio.sleep(COUNT_S)
 
     async def _beats(self, lane: "_Lane") -> None:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             while True:
                 await asyncio.sleep(BEAT_S)
-                await lane.say({"type": "beat", **await self._news()})
+                await lane.say({"type": "beat", **self._news()})
 
     def missing(self, job: Job) -> tuple[list[str], list[str]]:
         """See `Kept.missing`."""

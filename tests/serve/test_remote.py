@@ -29,7 +29,7 @@ from klein_ui.figures import Count
 from klein_ui.loras import LoraShelf
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
-from klein_ui.serve import remote
+from klein_ui.serve import remote, worker
 from klein_ui.serve.lane import Sources
 from klein_ui.serve.link import Link, Unreachable
 from klein_ui.serve.remote import RemoteEngine
@@ -233,6 +233,34 @@ def test_each_replica_has_a_lane_and_loads_once(
         lane.render(SUN, Stage.FINAL, Hooks())
     assert [worker.loads for worker in home.workers.values()] == [1, 1, 1]
     assert [made.counts.renders for made in engines] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("how", ["fails", "hangs"])
+def test_a_cluster_that_does_not_count_silences_no_replica(
+    home: House, sources: Sources, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    asked_of, answers = threading.Event(), threading.Event()
+
+    def count() -> int:
+        asked_of.set()
+        if how == "hangs":
+            answers.wait(LONG_S)
+        raise OSError("no answer")
+
+    monkeypatch.setattr(home.workers["one"], "_replicas", count)
+    monkeypatch.setattr(worker, "BEAT_S", 0.01)
+    engine = RemoteEngine(home.url, sources)
+    try:
+        assert asked_of.wait(LONG_S)
+        link = engine.lanes[0].link
+        assert link
+        since = link._alive_at
+        wait_for(lambda: link._alive_at > since)
+        assert link.replicas == 1
+        assert engine.lanes[0].render(SUN, Stage.FINAL, Hooks()).request == SUN
+    finally:
+        answers.set()
+        engine.close()
 
 
 def test_a_replica_that_is_to_go_is_left_between_two_pictures(
