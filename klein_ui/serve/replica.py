@@ -1,13 +1,12 @@
 """A replica as Ray Serve runs it: the worker behind its paths. Needs Ray."""
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, WebSocket
 from ray import serve
 
+from klein_ui.serve.folder import OwnFolder
 from klein_ui.serve.routing import BUSY
 from klein_ui.serve.worker import Offer, Worker
 
@@ -28,10 +27,10 @@ class Replica:
     """Loads its model when it begins, and is a lane for each WebSocket."""
 
     def __init__(self, offer: Offer) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="klein-replica-")
+        self._folder = OwnFolder()
         context = serve.get_replica_context()
         app, place = context.app_name, context.replica_id.unique_id
-        self._worker = Worker(offer, Path(self._folder.name), place, lambda: _count(app))
+        self._worker = Worker(offer, self._folder.path, place, lambda: _count(app))
 
     @paths.websocket("/lane")
     async def lane(self, socket: WebSocket) -> None:
@@ -58,3 +57,4 @@ class Replica:
         worker = getattr(self, "_worker", None)
         if worker is not None:
             await asyncio.to_thread(worker.close)
+            self._folder.close()
