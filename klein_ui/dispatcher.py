@@ -350,9 +350,10 @@ class Dispatcher:
         return 0.0
 
     def _bring_alone(self) -> float | None:
-        """Load once no lane renders any more; the last one to end wakes this."""
+        """Load once no lane renders any more. The last one to end may wake this before it is out
+        of the gate, so that it is looked again."""
         with self._gate.shut() as alone:
-            return self._bring() if alone else None
+            return self._bring() if alone else LOOK_S
 
     def _bring(self) -> float | None:
         """Load. After a load that failed, tell whoever types, until a key comes late enough."""

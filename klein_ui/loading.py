@@ -1,6 +1,7 @@
 """Which model is there: loaded, warmed up, exchanged for another, and back when that fails."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
@@ -9,6 +10,7 @@ from klein_ui.contract import (
     DeviceLost,
     Engine,
     KleinError,
+    PlaceLost,
     Progress,
     Request,
     sentence_of,
@@ -20,6 +22,9 @@ from klein_ui.pacing import Costs
 log = logging.getLogger(__name__)
 
 RETRY_S = 10.0
+AGAIN_S = 0.5
+"""Between two loads where a place went away under the first."""
+AGAIN = Progress("reconnecting", "The place that draws went away; another one is looked for…")
 READY = Progress("ready", "Ready.", 1.0)
 
 Report = Callable[[Progress], None]
@@ -150,8 +155,19 @@ class Loading:
         """Load `source` and warm it up; one sentence when that fails, empty when it is there.
 
         The error itself stays behind: what it was raised from may hold half of the weights. Only
-        `DeviceLost` is raised, since nothing can be loaded then.
+        `DeviceLost` is raised, since nothing can be loaded then. A place that went meanwhile is no
+        failure: there may be another.
         """
+        while True:
+            try:
+                return self._attempted(source)
+            except PlaceLost:
+                log.warning("a place went away while it was loaded")
+            self._report(AGAIN)
+            time.sleep(AGAIN_S)
+
+    def _attempted(self, source: Source) -> str:
+        """See `_failure`. Raises `PlaceLost` too."""
         self.loads += 1
         engine: Engine | None = None
         try:
@@ -165,6 +181,8 @@ class Loading:
             # Whatever the download made of it, it was ended from here.
             if self._is_ended():
                 raise Ended from error
+            if isinstance(error, PlaceLost):
+                raise
             if not isinstance(error, KleinError):
                 log.error("the engine did not load", exc_info=error)
             return sentence_of(error, "The model could not be loaded")

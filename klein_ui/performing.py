@@ -49,6 +49,11 @@ class Deaths:
             if len(self._counts) > MOST_KNOWN:
                 self._counts.popitem(last=False)
 
+    def forget(self, request: Request) -> None:
+        """`request` was made: what it ended before, it ended by chance."""
+        with self._lock:
+            self._counts.pop(request, None)
+
     def are_too_many(self, request: Request) -> bool:
         """Whether `request` is not to be tried again."""
         with self._lock:
@@ -163,6 +168,7 @@ class Performer:
             raise outcome
         self._in_hand = tuple(other for other in self._in_hand if other is not job)
         if isinstance(outcome, Frame):
+            self._deaths.forget(job.running.request)
             self._figures.rendered(outcome, self._boxes.finished(job, outcome))
         elif isinstance(outcome, Postponed):
             self._boxes.dropped((job,))

@@ -48,6 +48,8 @@ class Runs:
         `states` come in turn, whoever had a lane last being last. Whatever this lane had is over.
         """
         self._jobs = {name: job for name, job in self._jobs.items() if job.lane != number}
+        # Who wants no picture any more is not left to any place, and begins anew with the next key.
+        self._left = {name: since for name, since in self._left.items() if name in states}
         free = {name: state for name, state in states.items() if name not in self._jobs}
         homes = Homes(lane.place or "", places, self._homes, self._left, self._passed)
         turn = turns.turn(free, self._forecast(lane), self._settings, now, homes)

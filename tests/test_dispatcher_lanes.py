@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from klein_ui.contract import Frame, Hooks, PlaceLost, Request, Stage
-from klein_ui.dispatcher import Dispatcher
+from klein_ui.dispatcher import LOOK_S, Dispatcher
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.events import Failed
 from klein_ui.figures import Count
@@ -32,6 +32,8 @@ class Place(FakeEngine):
             self.place = None
             raise PlaceLost
         if "kills" in request.prompt:
+            raise PlaceLost
+        if "once" in request.prompt and self.prompts.count(request.prompt) == 1:
             raise PlaceLost
         if "unlucky" in request.prompt and self.counts.renders < 3:
             raise PlaceLost(begun=False)
@@ -126,16 +128,27 @@ def test_a_session_stays_where_its_caches_are(start: Start) -> None:
 
 
 def test_what_a_lost_place_had_is_made_in_another_and_nobody_is_told(start: Start) -> None:
-    engine = free(Spread(places=[place("a"), place("b")]))
-    dispatcher, ears = start(engine), Ears()
+    engine = Spread(places=[place("a"), place("b")])
+    dispatcher, ears, other = start(engine), Ears(), Ears()
+    dispatcher.open("other", other)
+    dispatcher.submit("other", asked("sun"), 1)
+    wait_for(lambda: any(one.prompts for one in engine.places))
+    (busy,) = (one for one in engine.places if one.prompts)
+    (idle,) = (one for one in engine.places if one is not busy)
+    # So that it is in “a” that the picture begins, whichever of the two began first.
+    busy.place, idle.place = "b", "a"
+    idle.steps.free.set()
     dispatcher.open("one", ears)
     dispatcher.submit("one", asked("it dies"), 1)
+    wait_for(lambda: idle.place is None)
+    free(engine)
+    busy.steps.go.put(None)
     assert ears.shown().frame.request.prompt == "it dies"
-    assert engine.places[1].prompts == ["it dies"]
+    assert idle.prompts == ["it dies"]
+    assert "it dies" in busy.prompts
     assert ears.heard.empty()
     counts = dispatcher.figures.snapshot().counts
-    assert counts[Count.PLACES_LOST] in (0, 1)
-    assert counts[Count.MOVES] == counts[Count.PLACES_LOST]
+    assert counts[Count.PLACES_LOST] == counts[Count.MOVES] == 1
     assert dispatcher.health().is_ready
 
 
@@ -146,6 +159,26 @@ def test_a_request_that_ends_two_places_is_refused(start: Start) -> None:
     dispatcher.submit("one", asked("it kills"), 1)
     assert ears.failed() == Failed(1, KILLS)
     assert sum(one.counts.renders for one in engine.places) == 2
+
+
+def test_a_request_that_was_made_since_is_not_blamed_for_what_it_ended_before(start: Start) -> None:
+    engine = free(Spread(places=[place("a")]))
+    dispatcher, ears = start(engine), Ears()
+    dispatcher.open("one", ears)
+    for seq in (1, 2, 3):
+        dispatcher.submit("one", asked("once"), seq)
+        assert ears.shown().seq == seq
+        engine.places[0].prompts.clear()
+    assert dispatcher.figures.snapshot().counts[Count.PLACES_LOST] == 3
+
+
+def test_a_load_that_waits_for_a_lane_looks_again_by_itself(start: Start) -> None:
+    engine = free(Spread(places=[place("a")]))
+    dispatcher = Dispatcher(Source(POSTCARD, lambda report: engine), PacingSettings())
+    with dispatcher._gate.within(1):
+        assert dispatcher.turn() == LOOK_S
+    assert dispatcher.turn() == 0.0
+    assert dispatcher.lanes == engine.places
 
 
 def test_a_request_that_had_no_part_in_it_is_tried_again(start: Start) -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from klein_ui.contract import EngineFailed, Progress
+from klein_ui.contract import EngineFailed, PlaceLost, Progress, Request
 from klein_ui.dispatcher import Dispatcher, Failed
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Source
@@ -76,3 +76,24 @@ def test_a_failed_load_is_told_at_every_key_and_tried_again_after_a_while() -> N
     assert ears.shown().seq == 2
     assert dispatcher.stats().loads == 2
     dispatcher.stop()
+
+
+class Going(FakeEngine):
+    """Its place goes while it is warmed up."""
+
+    def warm_up(self, request: Request) -> None:
+        raise PlaceLost(begun=False)
+
+
+def test_a_place_that_goes_while_it_is_warmed_up_is_no_failure() -> None:
+    gone, engine = Going(render_s=0.0), FakeEngine(render_s=0.0)
+    engines = [gone, engine]
+    source = Source(POSTCARD, lambda report: engines.pop(0), (asked("").request,))
+    dispatcher, ears = Dispatcher(source, PacingSettings()), Ears()
+    dispatcher.open("a", ears)
+    dispatcher.submit("a", asked("x"), seq=0)
+    dispatcher.start()
+    assert ears.phase("reconnecting")
+    assert ears.shown().seq == 0
+    assert gone.closed
+    assert dispatcher.stop()

@@ -31,6 +31,20 @@ def test_what_was_asked_of_another_model_is_in_no_batch() -> None:
     assert [job.name for job in jobs] == ["a", "c"]
 
 
+def test_whoever_emptied_the_prompt_is_left_to_the_own_place_anew() -> None:
+    runs = Runs(SETTINGS)
+    here, there, places = FakeEngine(place="a"), FakeEngine(place="b"), frozenset("ab")
+
+    def key(seq: int, now: float) -> dict[str, State]:
+        return {"one": pacing.typed(State(), asked(f"sun {seq}"), seq, now)}
+
+    (job,) = runs.begin(here, POSTCARD, key(1, 0.0), 0.0, 0, places).jobs
+    runs.end(job)
+    assert runs.begin(there, POSTCARD, key(2, 1.0), 1.0, 1, places).left == ("one",)
+    runs.begin(there, POSTCARD, {}, 2.0, 1, places)
+    assert runs.begin(there, POSTCARD, key(3, 9.0), 9.0, 1, places).left == ("one",)
+
+
 @dataclass
 class Play:
     """Sessions by name with the times of their keys, and an engine of four equal steps.

@@ -75,10 +75,21 @@ def resolve(model: str, device: str, revision: str | None, memory: str = AUTO) -
     Raises `EngineFailed` for a name, folder or device that is not there, and for a `memory` that
     the device cannot do.
     """
+    name = choose(device).name
+    return on_device(row_of(model, revision, on_cuda=name == "cuda"), name, memory)
+
+
+def on_device(row: ModelRow, device: str, memory: str = AUTO) -> Choice:
+    """`row` on the `device` of this machine; "auto" is the best one. Raises `EngineFailed`."""
     chosen = choose(device)
     ladder(chosen.name, memory)
+    return Choice(row, chosen, memory)
+
+
+def row_of(model: str, revision: str | None, *, on_cuda: bool) -> ModelRow:
+    """The row for what the settings say, wherever it is to run. Raises `EngineFailed`."""
     if model == "auto":
-        row = models.KLEIN_4B if chosen.name == "cuda" else models.POSTCARD
+        row = models.KLEIN_4B if on_cuda else models.POSTCARD
     elif model in models.names():
         row = models.get(model)
     elif Path(model).is_dir():
@@ -91,7 +102,7 @@ def resolve(model: str, device: str, revision: str | None, memory: str = AUTO) -
             f"There is no model or folder “{model}”; choose {', '.join(models.names())}, "
             "the folder of a saved pipeline, or a hub id such as somebody/their-model."
         )
-    return Choice(replace(row, revision=revision) if revision else row, chosen, memory)
+    return replace(row, revision=revision) if revision else row
 
 
 def load(

@@ -22,7 +22,12 @@ def main(argv: Sequence[str]) -> int:
         print(NO_RAY, file=sys.stderr)
         return 2
     fields = {name: value for name, value in vars(chosen).items() if name not in ("host", "port")}
+    # Brings torch with it, which whoever lacks Ray should not wait for.
+    from klein_ui.engine.device import choose
+
     try:
+        # The cluster is this machine, so its replicas have what is here.
+        fields["device"] = choose(chosen.device).name
         row, offer, arguments = app.chosen(app.Arguments(**fields))
     except KleinError as error:
         print(error, file=sys.stderr)

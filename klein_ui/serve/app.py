@@ -12,8 +12,8 @@ from ray.serve import Application
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy, RequestRouterConfig
 
 from klein_ui import validate
-from klein_ui.contract import Loras, Pictures
-from klein_ui.loading import Source
+from klein_ui.contract import Engine, Loras, Pictures
+from klein_ui.loading import Report, Source
 from klein_ui.models import ModelRow
 from klein_ui.serve.replica import Replica
 from klein_ui.serve.routing import Homing, by_load
@@ -32,8 +32,9 @@ class Arguments(BaseModel):
     """What a config file may say under `args`.
 
     `model` is as for `app.py --model`; `gpus` and `cpus` are what a replica takes, which may be
-    parts of one; a model on a CUDA device takes all of one where nothing is said. With
-    `most_replicas` there are as many as are busy, from `replicas` on.
+    parts of one. Where nothing is said, it takes all of a GPU on "cuda", and on "auto" for any
+    model but a small one that is built in. With `most_replicas` there are as many as are busy,
+    from `replicas` on.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -87,21 +88,30 @@ def bound(offer: Offer, arguments: Arguments) -> Application:
 def chosen(arguments: Arguments) -> tuple[ModelRow, Offer, Arguments]:
     """What `bound` needs, from `arguments`. Raises `EngineFailed`."""
     # Brings torch and diffusers with it, which nothing else here needs.
-    from klein_ui.engine import loader
+    from klein_ui.engine import loader, recipes
+    from klein_ui.engine.device import choose
 
-    choice = loader.resolve(arguments.model, arguments.device, arguments.revision, arguments.memory)
+    wanted = arguments.device
+    if wanted != "auto":
+        recipes.ladder(wanted, arguments.memory)
+    # Ray may build this where no GPU is, so that what is here says only which model “auto” is.
+    best = choose("auto").name if wanted == "auto" and arguments.gpus is None else wanted
+    on_cuda = best == "cuda" or bool(arguments.gpus)
+    row = loader.row_of(arguments.model, arguments.revision, on_cuda=on_cuda)
 
     def offer(pictures: Pictures, loras: Loras) -> Source:
-        asked = validate.asked({}, choice.row)
+        asked = validate.asked({}, row)
         warm = (*asked.drafts[:1], asked.request)
         quick = tuple(replace(one, steps=min(one.steps, WARM_UP_STEPS)) for one in warm)
-        cache_bytes = arguments.cache_mb * 2**20
-        return Source(
-            choice.row,
-            lambda report: loader.load(choice, cache_bytes, report, pictures, loras),
-            quick,
-        )
 
-    if arguments.gpus is None and choice.device.name == "cuda":
-        arguments = arguments.model_copy(update={"gpus": 1.0})
-    return choice.row, offer, arguments
+        def load(report: Report) -> Engine:
+            # Only the replica knows which device it has.
+            choice = loader.on_device(row, wanted, arguments.memory)
+            return loader.load(choice, arguments.cache_mb * 2**20, report, pictures, loras)
+
+        return Source(row, load, quick)
+
+    if arguments.gpus is None:
+        takes_one = wanted == "cuda" or (wanted == "auto" and not row.built_in)
+        arguments = arguments.model_copy(update={"gpus": float(takes_one)})
+    return row, offer, arguments

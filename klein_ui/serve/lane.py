@@ -124,6 +124,9 @@ class RemoteLane:
             asks = wire.render(run, request, stage, preview=preview, loras=loras)
             try:
                 link.say(asks)
+            except LinkLost as error:
+                raise self._gone(link, begun=False) from error
+            try:
                 return self._heard(link, run, request, hooks)
             except (LinkLost, KeyError, ValueError) as error:
                 raise self._gone(link) from error
@@ -157,6 +160,8 @@ class RemoteLane:
                     return wire.frame_from(message, data)
                 case "failed" if not is_stopped:
                     raise wire.error_from(message)
+                case "refused":
+                    raise self._gone(link, begun=False)
                 case "frame" | "failed" | "superseded":
                     raise Superseded
         raise LinkLost
@@ -169,6 +174,8 @@ class RemoteLane:
                 message, _ = next(link.replies(run))
             except LinkLost as error:
                 raise self._gone(link) from error
+            if message["type"] == "refused":
+                raise self._gone(link, begun=False)
             if message["type"] == "failed":
                 raise wire.error_from(message)
 
@@ -188,8 +195,8 @@ class RemoteLane:
         if before is not None:
             before.close()
 
-    def _gone(self, link: Link) -> PlaceLost:
+    def _gone(self, link: Link, *, begun: bool = True) -> PlaceLost:
         log.warning("the replica %s is gone", link.place)
         link.close()
         self._lost()
-        return PlaceLost()
+        return PlaceLost(begun=begun)

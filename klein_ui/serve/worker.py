@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 """How often a lane hears that its replica lives, and how many there are."""
+COUNT_S = 1.0
+"""How long the number of replicas is believed."""
 
 MOST_BYTES = 4 * 2**30
 """Of one file or picture."""
@@ -45,7 +47,12 @@ Offer = Callable[[Pictures, Loras], Source]
 
 
 class Unwell(Exception):
-    """The engine of this replica is of no more use; another process is needed."""
+    """The engine of this replica is of no more use; another process is needed. Where that was so
+    before the work had `begun`, the work had no part in it."""
+
+    def __init__(self, why: str, *, begun: bool = False) -> None:
+        super().__init__(why)
+        self.begun = begun
 
 
 @dataclass(slots=True)
@@ -63,7 +70,8 @@ class Job:
 class Worker:
     """Loads the engine of `offer` once, and renders for any number of lanes, one after the other.
 
-    `place` is its name, and `replicas` says how many there are of its kind, now.
+    `place` is its name, and `replicas` says how many there are of its kind, now; it may take long
+    or raise, and then the last number holds.
     """
 
     def __init__(
@@ -71,10 +79,12 @@ class Worker:
     ) -> None:
         """Returns once the engine is warm. Raises what the loading raises."""
         self.place = place
-        self._replicas = replicas
+        self._replicas, self._known = replicas, 1
+        self._counting: asyncio.Task[None] | None = None
         self._kept = Kept(folder)
         self._thread = ThreadPoolExecutor(1, "engine")
         self._lost = ""
+        self._lanes: set[_Lane] = set()
         self._busy_s, self._began, self._since = 0.0, 0.0, time.monotonic()
         self.loads = 0
         source = offer(self._kept.pictures, self._kept.loras)
@@ -100,42 +110,66 @@ class Worker:
         self._thread.shutdown()
 
     async def serve(self, socket: WebSocket) -> None:
-        """Be the lane of `socket` until it closes."""
+        """Be the lane of `socket` until it closes. One that can make no picture takes none."""
+        if self._lost:
+            await socket.close()
+            return
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._count())
         await socket.accept()
         lane = _Lane(socket, self)
-        await lane.say(await self.hello())
+        await lane.say(self.hello())
         beats = asyncio.create_task(self._beats(lane))
+        self._lanes.add(lane)
         try:
+            # It may have been lost while that was said.
+            self.check()
             await lane.listen()
+        except Unwell:
+            log.info("a lane came too late")
         except (WebSocketDisconnect, KeyError, TypeError, ValueError) as error:
             log.info("a lane ended: %s", type(error).__name__)
         finally:
             beats.cancel()
+            self._lanes.discard(lane)
             lane.stop()
             with contextlib.suppress(Exception):
                 await socket.close()
 
-    async def hello(self) -> Message:
+    async def dismiss(self) -> None:
+        """Have all lanes leave: what they ask for cannot be made here."""
+        for lane in tuple(self._lanes):
+            await lane.leave()
+
+    def hello(self) -> Message:
         """Who this is, for whoever connects."""
         row, origin = wire.row_fields(self.row), asdict(self._engine.origin)
-        return {"type": "hello", "row": row, "origin": origin, **await self._news()}
+        return {"type": "hello", "row": row, "origin": origin, **self._news()}
 
-    async def _news(self) -> Message:
+    def _news(self) -> Message:
         held = self._engine.held()
         caches = {name: [use.held_bytes, use.max_bytes] for name, use in held.caches.items()}
-        replicas = await asyncio.to_thread(self._replicas)
         return {
             "place": self.place,
-            "replicas": replicas,
+            "replicas": self._known,
             "caches": caches,
             "device": held.device_bytes,
         }
+
+    async def _count(self) -> None:
+        """Beats wait for nobody, so that a cluster that does not answer silences no replica."""
+        while True:
+            try:
+                self._known = await asyncio.to_thread(self._replicas)
+            except Exception as error:
+                log.warning("the replicas were not counted: %s", type(error).__name__)
+            await asyncio.sleep(COUNT_S)
 
     async def _beats(self, lane: "_Lane") -> None:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             while True:
                 await asyncio.sleep(BEAT_S)
-                await lane.say({"type": "beat", **await self._news()})
+                await lane.say({"type": "beat", **self._news()})
 
     def missing(self, job: Job) -> tuple[list[str], list[str]]:
         """See `Kept.missing`."""
@@ -172,9 +206,11 @@ class Worker:
             )
         except DeviceLost as error:
             self._lost = str(error)
-            raise Unwell(self._lost) from error
+            raise Unwell(self._lost, begun=True) from error
 
     def _counted(self, work: Callable[[], Any]) -> Any:
+        # What was before this in the queue may have ended the engine.
+        self.check()
         self._began = time.monotonic()
         try:
             return work()
@@ -183,7 +219,7 @@ class Worker:
         except BaseException as error:
             # Whatever ended the thread, nobody knows in which state the engine is.
             self._lost = f"the engine broke off ({type(error).__name__})"
-            raise Unwell(self._lost) from error
+            raise Unwell(self._lost, begun=True) from error
         finally:
             self._busy_s += time.monotonic() - max(self._began, self._since)
             self._began = 0.0
@@ -224,6 +260,15 @@ class _Lane:
         """Stop what runs within a step."""
         if self._job is not None:
             self._job.stops.set()
+
+    async def leave(self, refused: int | None = None) -> None:
+        """Close; what has not begun, or the run `refused`, is to be made elsewhere."""
+        if refused is None and self._job is not None:
+            refused = self._job.run
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            if refused is not None:
+                await self.say({"type": "refused", "run": refused})
+            await self._socket.close(1011)
 
     async def listen(self) -> None:
         """Do what the app asks for, until it leaves. Raises `ValueError` for what is no message."""
@@ -285,7 +330,13 @@ class _Lane:
             await self.say({"type": "superseded", "run": run})
         except Unwell as error:
             log.critical("this replica is of no more use: %s", error)
-            await self._socket.close(1011)
+            if error.begun:
+                # Its app hears no refusal, and so knows which picture it was.
+                self._job = None
+                await self.leave()
+            else:
+                await self.leave(run)
+            await self._worker.dismiss()
         except (WebSocketDisconnect, RuntimeError) as error:
             log.info("nobody hears the end of a run: %s", error)
         except Exception as error:

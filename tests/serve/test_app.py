@@ -8,12 +8,19 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
 
+import torch
 import yaml  # type: ignore[import-untyped]
 from pydantic import ValidationError
+from ray import cloudpickle
 from ray.serve.schema import ServeDeploySchema
 
+from klein_ui.bench.photos import Album
+from klein_ui.engine import loader
+from klein_ui.engine.fake import FakeEngine
+from klein_ui.engine.loader import Choice
+from klein_ui.loras import LoraShelf
 from klein_ui.models import names
-from klein_ui.serve.app import Arguments
+from klein_ui.serve.app import Arguments, chosen
 from klein_ui.serve.remote import prefix_of
 from klein_ui.serve.routing import BUSY, Homing, by_load
 
@@ -32,6 +39,37 @@ def test_the_file_of_the_cluster_is_one_and_names_models_and_arguments_that_ther
 def test_an_argument_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValidationError, match="replicass"):
         Arguments.model_validate({"replicass": 2})
+
+
+@pytest.mark.parametrize(
+    ("fields", "gpus"),
+    [
+        ({"model": "klein-4b"}, 1.0),
+        ({"model": "klein-4b", "device": "cpu"}, 0.0),
+        ({"model": "klein-4b", "gpus": 0.5}, 0.5),
+        ({"model": "auto", "gpus": 1.0}, 1.0),
+        ({"model": "postcard"}, 0.0),
+        ({"model": "postcard", "device": "cuda"}, 1.0),
+    ],
+)
+def test_a_replica_takes_its_own_device_where_the_application_was_built_without_one(
+    fields: dict[str, object], gpus: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    row, offer, arguments = chosen(Arguments.model_validate(fields))
+    assert arguments.gpus == gpus
+    assert row.name == str(fields["model"]).replace("auto", "klein-4b")
+    sent = cloudpickle.dumps(offer)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    loaded: list[Choice] = []
+
+    def load(choice: Choice, *_: object) -> FakeEngine:
+        loaded.append(choice)
+        return FakeEngine()
+
+    monkeypatch.setattr(loader, "load", load)
+    cloudpickle.loads(sent)(Album(), LoraShelf(tmp_path)).load(lambda progress: None)
+    assert [(one.row, one.device.name) for one in loaded] == [(row, fields.get("device", "cuda"))]
 
 
 @pytest.mark.parametrize(

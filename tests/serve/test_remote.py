@@ -29,8 +29,9 @@ from klein_ui.figures import Count
 from klein_ui.loras import LoraShelf
 from klein_ui.models import POSTCARD
 from klein_ui.pacing import PacingSettings
-from klein_ui.serve import remote
+from klein_ui.serve import remote, worker
 from klein_ui.serve.lane import Sources
+from klein_ui.serve.link import Link, Unreachable
 from klein_ui.serve.remote import RemoteEngine
 from klein_ui.serve.worker import Unwell
 from klein_ui.uploads import digest_of
@@ -172,14 +173,54 @@ def test_errors_keep_their_kind_and_sentence(engine: RemoteEngine, engines: list
 
 
 @pytest.mark.parametrize("how", ["DeviceLost", "SystemExit"])
-def test_a_replica_without_a_device_says_so_to_the_cluster_and_loses_its_lanes(
+def test_a_replica_without_a_device_says_so_to_the_cluster_and_is_no_place_for_anybody(
     engine: RemoteEngine, home: House, how: str
 ) -> None:
     home.workers["one"].check()
-    with pytest.raises(PlaceLost):
+    with pytest.raises(PlaceLost) as lost:
         engine.lanes[0].render(replace(SUN, prompt=how), Stage.FINAL, Hooks())
+    assert lost.value.begun
     with pytest.raises(Unwell):
         home.workers["one"].check()
+    # The next picture has no part in that, and no lane leads there any more.
+    with pytest.raises(PlaceLost) as lost:
+        engine.lanes[0].render(SUN, Stage.FINAL, Hooks())
+    assert not lost.value.begun
+    with pytest.raises(Unreachable):
+        Link(home.url)
+
+
+def test_what_waited_behind_the_picture_that_ended_a_replica_is_not_blamed(
+    engine: RemoteEngine, home: House, engines: list[Looking], sources: Sources
+) -> None:
+    other, (there,) = RemoteEngine(home.url, sources), engines
+    there.steps.free.clear()
+    blamed: dict[str, bool] = {}
+
+    def run(engine: RemoteEngine, prompt: str) -> None:
+        try:
+            engine.lanes[0].render(replace(SUN, prompt=prompt), Stage.FINAL, Hooks())
+        except PlaceLost as error:
+            blamed[prompt] = error.begun
+
+    asks = ((engine, "stars"), (other, "DeviceLost"))
+    first, second = (threading.Thread(target=run, args=one) for one in asks)
+    first.start()
+    there.steps.await_one()
+    second.start()
+    queue = home.workers["one"]._thread._work_queue
+    wait_for(lambda: queue.qsize() == 1)
+    third_engine = RemoteEngine(home.url, sources)
+    third = threading.Thread(target=run, args=(third_engine, "moon"))
+    third.start()
+    wait_for(lambda: queue.qsize() == 2)
+    there.steps.free.set()
+    there.steps.go.put(None)
+    for thread in (first, second, third):
+        thread.join(LONG_S)
+    assert blamed == {"DeviceLost": True, "moon": False}
+    for made in (other, third_engine):
+        made.close()
 
 
 def test_each_replica_has_a_lane_and_loads_once(
@@ -192,6 +233,34 @@ def test_each_replica_has_a_lane_and_loads_once(
         lane.render(SUN, Stage.FINAL, Hooks())
     assert [worker.loads for worker in home.workers.values()] == [1, 1, 1]
     assert [made.counts.renders for made in engines] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("how", ["fails", "hangs"])
+def test_a_cluster_that_does_not_count_silences_no_replica(
+    home: House, sources: Sources, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    asked_of, answers = threading.Event(), threading.Event()
+
+    def count() -> int:
+        asked_of.set()
+        if how == "hangs":
+            answers.wait(LONG_S)
+        raise OSError("no answer")
+
+    monkeypatch.setattr(home.workers["one"], "_replicas", count)
+    monkeypatch.setattr(worker, "BEAT_S", 0.01)
+    engine = RemoteEngine(home.url, sources)
+    try:
+        assert asked_of.wait(LONG_S)
+        link = engine.lanes[0].link
+        assert link
+        since = link._alive_at
+        wait_for(lambda: link._alive_at > since)
+        assert link.replicas == 1
+        assert engine.lanes[0].render(SUN, Stage.FINAL, Hooks()).request == SUN
+    finally:
+        answers.set()
+        engine.close()
 
 
 def test_a_replica_that_is_to_go_is_left_between_two_pictures(
