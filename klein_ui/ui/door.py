@@ -9,7 +9,7 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from klein_ui import access, uploads
+from klein_ui import access, limits, uploads
 from klein_ui.seal import Seal
 from klein_ui.settings import Settings
 from klein_ui.ui import (
@@ -30,6 +30,9 @@ from klein_ui.ui.socket import POLICY_VIOLATION
 
 ROOM = 2**16
 """What a request's other parts may have beside a file that is as large as it may be."""
+MOST_UNDER_WAY, MOST_OF_ALL = 96, 2**16
+"""Requests of an address at once: each page keeps one open to be found alive, and loads by six."""
+CROWD = "Too many pages of yours are open; close some and reload this one."
 MAX_BODY_BYTES = 2 * 2**20
 TOO_MUCH = f"That is more than {MAX_BODY_BYTES // 2**20} MB; send less."
 LIMITS = {
@@ -83,6 +86,7 @@ class Door:
         self._bounded = bodies.Bounded(app)
         self._names = access.names(settings, machine)
         self._entry = entry
+        self._under_way = limits.Places(MOST_UNDER_WAY, MOST_OF_ALL)
         self._is_space = settings.is_space
         self._headers = Headers(settings.is_space, settings.embed_on)
 
@@ -97,11 +101,14 @@ class Door:
             return
         host = _hosts(HTTPConnection(scope))[-1]
         send = self._headers.on(send, scope, access.host_name(host) or "")
-        answer = await self._answer(HTTPRequest(scope, receive))
-        if answer is None:
-            await self._pass(scope, receive, send)
-        else:
-            await answer(scope, receive, send)
+        request = HTTPRequest(scope, receive)
+        # Behind a proxy the connections are the proxy's: what is under way is counted by visitor.
+        with self._under_way.taken(address_of(request)) as has_one:
+            answer = await self._answer(request) if has_one else doorstep.said(request, 503, CROWD)
+            if answer is None:
+                await self._pass(scope, receive, send)
+            else:
+                await answer(scope, receive, send)
 
     def _find_visitor(self, scope: Scope) -> None:
         """Behind a Space's proxies, who asks is none of these."""

@@ -57,6 +57,22 @@ def test_only_known_hosts_are_answered(local: App) -> None:
         assert client.get("/", headers={"X-Forwarded-Host": "live.example.com"}).status_code == 200
 
 
+def test_an_address_has_so_many_requests_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MOST_UNDER_WAY", 1)
+    found: list[int] = []
+
+    async def again(request: Request) -> Response:
+        # While this one is under way.
+        with TestClient(hung, "http://localhost", client=("93.184.216.34", 2)) as client:
+            found.append(client.get("/").status_code)
+        return PlainTextResponse("")
+
+    hung = door.Door(Starlette(routes=[Route("/", again)]), settings.read([], {}), "box", None)
+    with TestClient(hung, "http://localhost", client=("93.184.216.34", 1)) as client:
+        assert client.get("/").status_code == 200
+    assert found == [503]
+
+
 def test_a_request_without_a_host_is_not_answered(local: App) -> None:
     with socket.create_connection(("127.0.0.1", local.port), timeout=30) as raw:
         raw.sendall(b"GET / HTTP/1.0\r\n\r\n")
