@@ -102,7 +102,7 @@ class RemoteLane:
         with self._lock:
             before, self._next, self._leaves = self._next, link, link is None
         if before is not None:
-            before.close()
+            before.leave()
         if self._busy.acquire(blocking=False):
             try:
                 self._change()
@@ -193,10 +193,10 @@ class RemoteLane:
                 return
             before, self._link, self._next, self._leaves = self._link, self._next, None, False
         if before is not None:
-            before.close()
+            before.leave()
 
     def _gone(self, link: Link, *, begun: bool = True) -> PlaceLost:
         log.warning("the replica %s is gone", link.place)
-        link.close()
+        link.leave()
         self._lost()
         return PlaceLost(begun=begun)

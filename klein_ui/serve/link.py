@@ -45,11 +45,15 @@ class Link:
                 proxy=None,
                 legacy=True,
             )
+        except (OSError, WebSocketException, ValueError) as error:
+            raise Unreachable(str(error)) from error
+        try:
             hello = json.loads(self._socket.recv(CONNECT_S))
             self.row: ModelRow = wire.row_from(hello["row"])
             self.origin: Origin = strict(Origin, hello["origin"])
             self.place = str(hello["place"])
-        except (OSError, WebSocketException, KeyError, ValueError) as error:
+        except (OSError, WebSocketException, KeyError, TypeError, ValueError) as error:
+            self._socket.close()
             raise Unreachable(str(error)) from error
         self.opened_at = self._alive_at = time.monotonic()
         self.is_open = True
@@ -75,7 +79,7 @@ class Link:
             except Empty as error:
                 if time.monotonic() - self._alive_at < SILENT_S:
                     continue
-                self.close()
+                self.leave()
                 raise LinkLost from error
             if heard is None:
                 # For whoever asks next.
@@ -88,6 +92,14 @@ class Link:
         """Leave: the replica closes, which Ray's proxy takes for the end that it is, where it would
         log an error if the app did."""
         was_open, self.is_open = self.is_open, False
+        self._say_bye(was_open)
+
+    def leave(self) -> None:
+        """`close` without waiting for the other side, where somebody waits for a picture."""
+        was_open, self.is_open = self.is_open, False
+        Thread(target=self._say_bye, args=[was_open], name="bye", daemon=True).start()
+
+    def _say_bye(self, was_open: bool) -> None:
         with contextlib.suppress(OSError, WebSocketException):
             if was_open:
                 self._socket.send(json.dumps({"type": "bye"}))

@@ -17,8 +17,8 @@ def _count(name: str) -> int:
     """How many replicas of the app `name` take requests, asked of the cluster."""
     app = serve.status().applications.get(name)
     states = [] if app is None else [one.replica_states for one in app.deployments.values()]
-    running = (int(count) for one in states for state, count in one.items() if state == "RUNNING")
-    return max(1, sum(running))
+    running: int = sum(one.get("RUNNING", 0) for one in states)
+    return max(1, running)
 
 
 # It keeps a copy of what is defined above it, which is what a replica gets.
