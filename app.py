@@ -177,7 +177,6 @@ def lent_model(
     choice = chosen_model(chosen)
     cache_bytes = chosen.cache_mb * 2**20
     engine = zero_place.place(choice, cache_bytes, say, pictures, loras, visitors.of)
-    visitors.on_left = engine.left
     return Choices((Source(choice.row, lambda report: engine),)), choice.row.name
 
 

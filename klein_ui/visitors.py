@@ -4,7 +4,6 @@ Where every visitor has a quota of their own, the render has to run in it, thoug
 does it later.
 """
 
-from collections.abc import Callable
 from contextvars import Context, copy_context
 from threading import Lock
 
@@ -13,8 +12,6 @@ class Visitors:
     """The newest context of each session. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self.on_left: Callable[[str], object] = lambda session: None
-        """Called of each session that has left or wants nothing more."""
         self._contexts: dict[str, Context] = {}
         self._lock = Lock()
 
@@ -28,7 +25,6 @@ class Visitors:
         """Forget `session`, where it is known."""
         with self._lock:
             self._contexts.pop(session, None)
-        self.on_left(session)
 
     def of(self, session: str) -> Context:
         """A context to run in as `session`; an empty one where nobody is known by that name."""

@@ -39,11 +39,3 @@ def test_a_context_can_be_had_while_another_of_the_session_is_entered() -> None:
     visitors = Visitors()
     heard(visitors, "a", "alice")
     assert visitors.of("a").run(lambda: visitors.of("a").run(WHO.get)) == "alice"
-
-
-def test_who_left_is_told_to_whom_it_concerns() -> None:
-    visitors, gone = Visitors(), list[str]()
-    visitors.on_left = gone.append
-    heard(visitors, "a", "alice")
-    visitors.left("a")
-    assert gone == ["a"]

@@ -5,7 +5,6 @@ The process is forked when the call is made, so before that both sides share a f
 
 import mmap
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event, Lock
@@ -61,14 +60,13 @@ class Watch:
     def __init__(self, slots: int = MOST_CALLS) -> None:
         self.slots = slots
         self._memory = mmap.mmap(-1, 2 * slots)
-        # The one that was given back last comes last: what is dying may still write to it.
-        self._free = deque(range(slots))
+        self._free = list(range(slots))
         self._lock = Lock()
 
     def take(self) -> int | None:
         """A slot, neither stopped nor begun; None where all are taken."""
         with self._lock:
-            slot = self._free.popleft() if self._free else None
+            slot = self._free.pop() if self._free else None
         if slot is not None:
             self.stop(slot, on=False)
             self._memory[self.slots + slot] = 0
@@ -99,8 +97,7 @@ class Watch:
 
 class Call:
     """A call under way. Until a GPU is there for it, another picture may take its place in the
-    queue; what it asked for first was `seconds` of the GPU. `gave_way` is set once its session let
-    others have their turn."""
+    queue; what it asked for first was `seconds` of the GPU."""
 
     def __init__(self, order: Order, seconds: int, watch: Watch) -> None:
         self.seconds = seconds
@@ -110,7 +107,6 @@ class Call:
         self._lock = Lock()
         self._ended = Event()
         self._outcome: Answer | Exception = Stopped()
-        self.gave_way = False
 
     @property
     def order(self) -> Order:
@@ -155,11 +151,6 @@ class Call:
     def steps(self) -> int | None:
         """How many steps were done; None before it begins."""
         return self._watch.steps(self.slot)
-
-    @property
-    def is_past_queue(self) -> bool:
-        """Whether it waits for a GPU no more: it has begun, or it is over."""
-        return self._ended.is_set() or self.steps is not None
 
     def stop(self) -> None:
         """Have it stop within a step, or as soon as it begins."""

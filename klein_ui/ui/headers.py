@@ -1,7 +1,6 @@
 """What every answer tells the browser: no other page may have it, nothing comes from outside."""
 
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
@@ -56,7 +55,10 @@ class Headers:
             "Referrer-Policy": "same-origin",
             "Permissions-Policy": PERMISSIONS,
             "Cross-Origin-Resource-Policy": "same-origin",
-            "Content-Security-Policy": content_policy(is_space=self.is_space),
+            "Content-Security-Policy": content_policy(
+                is_space=self.is_space,
+                framed_on=self.embed_on if scope["path"] == embed.PATH else (),
+            ),
         }
         # Browsers complain of it where they trust no origin, and a Space is opened by others.
         if not self.is_space and (is_https(scope) or access.is_this_machine(host)):
@@ -70,10 +72,6 @@ class Headers:
                 for name in {name for name in headers if name.startswith("access-control-")}:
                     del headers[name]
                 headers.update(told)
-                if scope["path"] == embed.PATH and message["status"] == HTTPStatus.OK:
-                    # Of the box alone: what asks for a login there is in no foreign frame.
-                    framed = content_policy(is_space=self.is_space, framed_on=self.embed_on)
-                    headers["Content-Security-Policy"] = framed
             await send(message)
 
         return with_headers

@@ -95,7 +95,7 @@ def routes(services: Services) -> list[BaseRoute]:
         *metrics.routes(services),
         *diagnostics.routes(services),
         # On ZeroGPU who asks is known from Gradio's events alone.
-        *(() if services.settings.zero_gpu else (*socket.routes(services), *embed.routes())),
+        *(() if services.settings.zero_gpu else socket.routes(services)),
         *saving.routes(services),
         *export_routes.routes(services),
         *open_routes.routes(services),
@@ -107,6 +107,7 @@ def routes(services: Services) -> list[BaseRoute]:
         *pin_routes.routes(services),
         *walk_routes.routes(services),
         *api_routes.routes(services),
+        *embed.routes(),
     ]
 
 
