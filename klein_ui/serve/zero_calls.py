@@ -97,7 +97,8 @@ class Watch:
 
 class Call:
     """A call under way. Until a GPU is there for it, another picture may take its place in the
-    queue; what it asked for first was `seconds` of the GPU."""
+    queue; what it asked for first was `seconds` of the GPU. `gave_way` is set once its session let
+    others have their turn."""
 
     def __init__(self, order: Order, seconds: int, watch: Watch) -> None:
         self.seconds = seconds
@@ -107,6 +108,7 @@ class Call:
         self._lock = Lock()
         self._ended = Event()
         self._outcome: Answer | Exception = Stopped()
+        self.gave_way = False
 
     @property
     def order(self) -> Order:
@@ -151,6 +153,11 @@ class Call:
     def steps(self) -> int | None:
         """How many steps were done; None before it begins."""
         return self._watch.steps(self.slot)
+
+    @property
+    def is_past_queue(self) -> bool:
+        """Whether it waits for a GPU no more: it has begun, or it is over."""
+        return self._ended.is_set() or self.steps is not None
 
     def stop(self) -> None:
         """Have it stop within a step, or as soon as it begins."""
