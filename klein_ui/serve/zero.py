@@ -126,6 +126,13 @@ class ZeroEngine:
             case Exception() as error:
                 raise error
 
+    def unwanted(self, session: str) -> None:
+        """Nobody wants the picture of `session` any more, whose turn it may not be: its call costs
+        nothing but a start, or a step. Called on any thread."""
+        call = self._calls.get(session)
+        if call is not None:
+            call.stop()
+
     def warm_up(self, request: Request) -> None:
         """Nothing: there is nobody yet whose quota it could be."""
 

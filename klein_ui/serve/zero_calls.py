@@ -108,6 +108,7 @@ class Call:
         self._lock = Lock()
         self._ended = Event()
         self._outcome: Answer | Exception = Stopped()
+        self._is_stopped = False
         self.gave_way = False
 
     @property
@@ -140,6 +141,7 @@ class Call:
                 is_same = order.request == self._order.request
                 return is_same and not self._watch.is_stopped(self.slot)
             self._order = order
+            self._is_stopped = False
             self._watch.stop(self.slot, on=False)
             return True
 
@@ -164,6 +166,7 @@ class Call:
         with self._lock:
             # Once it is over, its slot may be another's.
             if not self._ended.is_set():
+                self._is_stopped = True
                 self._watch.stop(self.slot)
 
     def end(self, outcome: Answer | Exception) -> None:
@@ -177,7 +180,8 @@ class Call:
         """Whether it ended without the picture of `request`, whichever it was, though it was
         wanted to its end."""
         is_it = request is None or request == self._order.request
-        return is_it and self.wait(0.0) and not isinstance(self._outcome, Made | Stopped)
+        has_none = self.wait(0.0) and not isinstance(self._outcome, Made | Stopped)
+        return is_it and has_none and not self._is_stopped
 
     def wait(self, timeout_s: float) -> bool:
         """Whether it is over, after `timeout_s` at most."""

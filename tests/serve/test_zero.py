@@ -262,6 +262,7 @@ class Lent:
         self.ears: dict[str, Ears] = {}
         self.engine = place(folder, answering(self._answer))
         self.visitors = Visitors()
+        self.visitors.tell(self.engine.unwanted)
         self.dispatcher = Dispatcher(
             Source(POSTCARD, lambda report: self.engine),
             PacingSettings(settle_s=0.0, drafts=False),
@@ -327,6 +328,24 @@ def test_who_has_just_come_holds_up_nobody_whose_picture_is_there(
     lent.asks("second")
     assert {lent.called.get(timeout=LONG_S) for _ in range(2)} == {"first", "second"}
     assert lent.failed("first") == "No GPU for first."
+
+
+@pytest.mark.parametrize("goes", [Dispatcher.close, Dispatcher.clear])
+def test_whoever_goes_between_two_turns_pays_for_no_picture(
+    lent: Lent, monkeypatch: pytest.MonkeyPatch, goes: Callable[[Dispatcher, str], None]
+) -> None:
+    monkeypatch.setattr("klein_ui.serve.zero.QUEUE_S", 0.01)
+    lent.asks("gone")
+    lent.gives_way("gone")
+    call = lent.engine._calls["gone"]
+    # No turn comes that would see it.
+    lent.dispatcher.stop()
+    goes(lent.dispatcher, "gone")
+    assert lent.engine._watch.is_stopped(call.slot)
+    lent.free["gone"].set()
+    assert call.wait(LONG_S)
+    # Nobody comes back for it.
+    assert not call.has_failed()
 
 
 def test_turns_of_those_who_wait_do_not_spin(
