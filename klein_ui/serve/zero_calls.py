@@ -5,6 +5,7 @@ The process is forked when the call is made, so before that both sides share a f
 
 import mmap
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event, Lock
@@ -60,13 +61,14 @@ class Watch:
     def __init__(self, slots: int = MOST_CALLS) -> None:
         self.slots = slots
         self._memory = mmap.mmap(-1, 2 * slots)
-        self._free = list(range(slots))
+        # The one that was given back first: a process that is dying may still write into its own.
+        self._free = deque(range(slots))
         self._lock = Lock()
 
     def take(self) -> int | None:
         """A slot, neither stopped nor begun; None where all are taken."""
         with self._lock:
-            slot = self._free.pop() if self._free else None
+            slot = self._free.popleft() if self._free else None
         if slot is not None:
             self.stop(slot, on=False)
             self._memory[self.slots + slot] = 0
