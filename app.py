@@ -177,6 +177,7 @@ def lent_model(
     choice = chosen_model(chosen)
     cache_bytes = chosen.cache_mb * 2**20
     engine = zero_place.place(choice, cache_bytes, say, pictures, loras, visitors.of)
+    visitors.tell(engine.unwanted)
     return Choices((Source(choice.row, lambda report: engine),)), choice.row.name
 
 

@@ -148,6 +148,8 @@ class Dispatcher:
     def clear(self, name: str) -> None:
         """The prompt of session `name` was emptied: drop what waits, stop what runs."""
         self._boxes.clear(name)
+        if self._visitors:
+            self._visitors.cleared(name)
 
     def is_full(self) -> bool:
         """Whether there are as many sessions as one engine should have."""

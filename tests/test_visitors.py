@@ -35,6 +35,16 @@ def test_who_left_or_never_came_is_nobody() -> None:
     assert visitors.of("a").run(WHO.get) == "nobody"
 
 
+def test_who_wants_no_picture_any_more_is_told() -> None:
+    visitors, told = Visitors(), list[str]()
+    visitors.tell(told.append)
+    heard(visitors, "a", "alice")
+    visitors.cleared("a")
+    assert visitors.of("a").run(WHO.get) == "alice"
+    visitors.left("b")
+    assert told == ["a", "b"]
+
+
 def test_a_context_can_be_had_while_another_of_the_session_is_entered() -> None:
     visitors = Visitors()
     heard(visitors, "a", "alice")

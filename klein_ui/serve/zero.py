@@ -40,6 +40,9 @@ POLL_S = 0.005
 QUEUE_S = 1.0
 """Who waits longer for a GPU lets others have their turn meanwhile, and keeps the place in
 ZeroGPU's queue."""
+LOOK_S = 0.02
+"""How long a turn is of who has given way before, or where another such call goes on: so a picture
+is shown soon after it is made, however many wait, and their turns never spin."""
 
 TOO_MANY = "Too many pictures wait for a GPU; type on in a moment."
 
@@ -123,6 +126,13 @@ class ZeroEngine:
             case Exception() as error:
                 raise error
 
+    def unwanted(self, session: str) -> None:
+        """Nobody wants the picture of `session` any more, whose turn it may not be: its call costs
+        nothing but a start, or a step. Called on any thread."""
+        call = self._calls.get(session)
+        if call is not None:
+            call.stop()
+
     def warm_up(self, request: Request) -> None:
         """Nothing: there is nobody yet whose quota it could be."""
 
@@ -196,6 +206,10 @@ class ZeroEngine:
             log.warning("no GPU: %s", outcome, exc_info=None if is_theirs else error)
         call.end(outcome)
 
+    def _has_news(self) -> bool:
+        """Whether a call whose session has given way has begun or ended: its turn should come."""
+        return any(call.gave_way and call.is_past_queue for call in list(self._calls.values()))
+
     def _follow(self, call: Call, hooks: Hooks) -> None:
         """Until `call` ends. Raises `Superseded` where nobody wants its picture any more, and
         `Postponed` where it has not begun for a while."""
@@ -211,7 +225,9 @@ class ZeroEngine:
             # What has begun stops within a step, and then its process is free for the next.
             if waited and stopped:
                 raise Superseded
-            if waited and time.monotonic() - since > QUEUE_S:
+            turn_s = LOOK_S if call.gave_way or self._has_news() else QUEUE_S
+            if waited and time.monotonic() - since > turn_s:
+                call.gave_way = True
                 raise Postponed
         if stopped:
             raise Superseded

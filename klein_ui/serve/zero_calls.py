@@ -5,6 +5,7 @@ The process is forked when the call is made, so before that both sides share a f
 
 import mmap
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event, Lock
@@ -60,13 +61,14 @@ class Watch:
     def __init__(self, slots: int = MOST_CALLS) -> None:
         self.slots = slots
         self._memory = mmap.mmap(-1, 2 * slots)
-        self._free = list(range(slots))
+        # The one that was given back first: a process that is dying may still write into its own.
+        self._free = deque(range(slots))
         self._lock = Lock()
 
     def take(self) -> int | None:
         """A slot, neither stopped nor begun; None where all are taken."""
         with self._lock:
-            slot = self._free.pop() if self._free else None
+            slot = self._free.popleft() if self._free else None
         if slot is not None:
             self.stop(slot, on=False)
             self._memory[self.slots + slot] = 0
@@ -97,7 +99,8 @@ class Watch:
 
 class Call:
     """A call under way. Until a GPU is there for it, another picture may take its place in the
-    queue; what it asked for first was `seconds` of the GPU."""
+    queue; what it asked for first was `seconds` of the GPU. `gave_way` is set once its session let
+    others have their turn."""
 
     def __init__(self, order: Order, seconds: int, watch: Watch) -> None:
         self.seconds = seconds
@@ -107,6 +110,8 @@ class Call:
         self._lock = Lock()
         self._ended = Event()
         self._outcome: Answer | Exception = Stopped()
+        self._is_stopped = False
+        self.gave_way = False
 
     @property
     def order(self) -> Order:
@@ -138,6 +143,7 @@ class Call:
                 is_same = order.request == self._order.request
                 return is_same and not self._watch.is_stopped(self.slot)
             self._order = order
+            self._is_stopped = False
             self._watch.stop(self.slot, on=False)
             return True
 
@@ -152,11 +158,17 @@ class Call:
         """How many steps were done; None before it begins."""
         return self._watch.steps(self.slot)
 
+    @property
+    def is_past_queue(self) -> bool:
+        """Whether it waits for a GPU no more: it has begun, or it is over."""
+        return self._ended.is_set() or self.steps is not None
+
     def stop(self) -> None:
         """Have it stop within a step, or as soon as it begins."""
         with self._lock:
             # Once it is over, its slot may be another's.
             if not self._ended.is_set():
+                self._is_stopped = True
                 self._watch.stop(self.slot)
 
     def end(self, outcome: Answer | Exception) -> None:
@@ -170,7 +182,8 @@ class Call:
         """Whether it ended without the picture of `request`, whichever it was, though it was
         wanted to its end."""
         is_it = request is None or request == self._order.request
-        return is_it and self.wait(0.0) and not isinstance(self._outcome, Made | Stopped)
+        has_none = self.wait(0.0) and not isinstance(self._outcome, Made | Stopped)
+        return is_it and has_none and not self._is_stopped
 
     def wait(self, timeout_s: float) -> bool:
         """Whether it is over, after `timeout_s` at most."""

@@ -5,6 +5,8 @@ from html import escape
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
+from klein_ui.ui import embed
+
 FIELD = "token"
 NAME, PASSWORD = "username", "password"
 """As Gradio's clients call them."""
@@ -23,6 +25,9 @@ LOGIN_BY_PROGRAM = (
 )
 WANTED_LOGIN = "This server asks for a login."
 WRONG_LOGIN = "There is no such login; check the name and the password."
+LOGIN_IN_FRAME = (
+    "This server asks for a login; log in to its page in a tab of its own, then load this again."
+)
 LEAVE = "You are logged in as {name}. Logging out ends that in all of your browsers."
 SLOWER = "Too many wrong tries came from this address; wait a minute and try again."
 
@@ -69,7 +74,11 @@ def token_asked(connection: HTTPConnection, *, was_wrong: bool) -> Response:
 
 
 def login_asked(connection: HTTPConnection, *, was_wrong: bool) -> Response:
-    """401: a page with fields for name and password, or a sentence that says where to log in."""
+    """401: a page with fields for name and password, or a sentence that says where to log in.
+
+    No page of others gets to show fields for a password."""
+    if connection.scope["path"] == embed.PATH:
+        return said(connection, 401, LOGIN_IN_FRAME)
     if wants_page(connection):
         sentence = WRONG_LOGIN if was_wrong else WANTED_LOGIN
         return _page(sentence, LOGIN_FIELDS, "Log in", is_alarm=was_wrong)

@@ -1,12 +1,16 @@
 """A live prompt box for other pages, in a frame: on those alone that the settings name."""
 
 from starlette.requests import Request as HTTPRequest
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from klein_ui.ui import client
 
 PATH = "/embed"
+ABSENT = (
+    "On ZeroGPU there is no prompt box for other pages, since nobody's quota could be asked; "
+    "open the Space itself."
+)
 SCRIPTS = ("wire", "socket", "embed/box")
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Klein Live</title>
@@ -25,6 +29,15 @@ autocomplete="off"><footer><output role="status"></output>
 def routes() -> list[BaseRoute]:
     """The route to hand to `launch`; in whose frames it may be, the door's headers tell."""
     return [Route(PATH, embed, methods=["GET"])]
+
+
+def absent() -> list[BaseRoute]:
+    """The route where the box could reach no engine: its socket is not there."""
+
+    async def told(request: HTTPRequest) -> Response:
+        return PlainTextResponse(ABSENT, 404)
+
+    return [Route(PATH, told, methods=["GET"])]
 
 
 async def embed(request: HTTPRequest) -> Response:

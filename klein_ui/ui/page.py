@@ -107,7 +107,7 @@ def routes(services: Services) -> list[BaseRoute]:
         *pin_routes.routes(services),
         *walk_routes.routes(services),
         *api_routes.routes(services),
-        *embed.routes(),
+        *(embed.absent() if services.settings.zero_gpu else embed.routes()),
     ]
 
 

@@ -1,10 +1,12 @@
 """The engine of ZeroGPU where `spaces` does nothing: on any other machine, with it or without."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import gradio as gr
 import pytest
@@ -25,13 +27,19 @@ from klein_ui.contract import (
     Stage,
     Superseded,
 )
+from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine import loader
 from klein_ui.engine.klein import KleinEngine
+from klein_ui.loading import Source
 from klein_ui.loras import LoraShelf
+from klein_ui.models import POSTCARD
+from klein_ui.pacing import PacingSettings
 from klein_ui.serve import zero_place, zero_start, zero_words
-from klein_ui.serve.zero import TOO_MANY, Decorate, Work, ZeroEngine
+from klein_ui.serve.zero import LOOK_S, TOO_MANY, Decorate, Work, ZeroEngine
 from klein_ui.serve.zero_calls import Answer, Refused, Stopped, Ticket
+from klein_ui.visitors import Visitors
 from tests.engine import lora_files
+from tests.stepping import LONG_S, Ears, asked
 
 DIGEST, MASK, GONE = "d" * 64, "e" * 64, "f" * 64
 ALBUM = Album({DIGEST: photo(128, 96, 3), MASK: photo(128, 128, 4)})
@@ -243,6 +251,120 @@ def test_who_has_to_wait_gives_way_and_a_failure_waits_for_them(
     with pytest.raises(EngineFailed, match="No GPU came"):
         engine.render(newer, Stage.FINAL, hooks)
     assert calls == ["alice", "bob", "bob"]
+
+
+class Lent:
+    """A GPU that is there for a session once it is told so, and its ZeroGPU with a dispatcher."""
+
+    def __init__(self, folder: Path) -> None:
+        self.free: dict[str, threading.Event] = {}
+        self.called: SimpleQueue[str] = SimpleQueue()
+        self.ears: dict[str, Ears] = {}
+        self.engine = place(folder, answering(self._answer))
+        self.visitors = Visitors()
+        self.visitors.tell(self.engine.unwanted)
+        self.dispatcher = Dispatcher(
+            Source(POSTCARD, lambda report: self.engine),
+            PacingSettings(settle_s=0.0, drafts=False),
+            visitors=self.visitors,
+        )
+
+    def asks(self, name: str) -> None:
+        """A visitor comes, and a call is under way for what they type."""
+        self.free[name], self.ears[name] = threading.Event(), Ears()
+        self.dispatcher.open(name, self.ears[name])
+        self.dispatcher.submit(name, asked(name), 1)
+
+    def failed(self, name: str) -> str:
+        """What a visitor is told, once a GPU was lent and there is no picture all the same."""
+        self.free[name].set()
+        return self.ears[name].failed().sentence
+
+    def gives_way(self, name: str) -> None:
+        """Return once others have their turn before a visitor's."""
+        until = time.monotonic() + LONG_S
+        while not (call := self.engine._calls.get(name)) or not call.gave_way:
+            assert time.monotonic() < until
+
+    def _answer(self, ticket: Ticket) -> Answer:
+        name = ticket.call.order.request.prompt
+        self.called.put(name)
+        assert self.free[name].wait(60)
+        return Refused("EngineFailed", f"No GPU for {name}.")
+
+
+@pytest.fixture
+def lent(tmp_path: Path) -> Iterator[Lent]:
+    made = Lent(tmp_path)
+    made.dispatcher.start()
+    yield made
+    made.dispatcher.stop()
+    for free in made.free.values():
+        free.set()
+
+
+def test_of_many_who_wait_each_is_told_without_the_turns_of_the_others(
+    lent: Lent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("klein_ui.serve.zero.QUEUE_S", 0.01)
+    names = [f"visitor {number}" for number in range(6)]
+    for name in names:
+        lent.asks(name)
+    for name in names:
+        lent.gives_way(name)
+    # From here on nobody is told anything if one of them waits for as long as at first.
+    monkeypatch.setattr("klein_ui.serve.zero.QUEUE_S", 1000.0)
+    for name in reversed(names):
+        assert lent.failed(name) == f"No GPU for {name}."
+
+
+def test_who_has_just_come_holds_up_nobody_whose_picture_is_there(
+    lent: Lent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("klein_ui.serve.zero.QUEUE_S", 0.01)
+    lent.asks("first")
+    lent.gives_way("first")
+    monkeypatch.setattr("klein_ui.serve.zero.QUEUE_S", 1000.0)
+    lent.asks("second")
+    assert {lent.called.get(timeout=LONG_S) for _ in range(2)} == {"first", "second"}
+    assert lent.failed("first") == "No GPU for first."
+
+
+@pytest.mark.parametrize("goes", [Dispatcher.close, Dispatcher.clear])
+def test_whoever_goes_between_two_turns_pays_for_no_picture(
+    lent: Lent, monkeypatch: pytest.MonkeyPatch, goes: Callable[[Dispatcher, str], None]
+) -> None:
+    monkeypatch.setattr("klein_ui.serve.zero.QUEUE_S", 0.01)
+    lent.asks("gone")
+    lent.gives_way("gone")
+    call = lent.engine._calls["gone"]
+    # No turn comes that would see it.
+    lent.dispatcher.stop()
+    goes(lent.dispatcher, "gone")
+    assert lent.engine._watch.is_stopped(call.slot)
+    lent.free["gone"].set()
+    assert call.wait(LONG_S)
+    # Nobody comes back for it.
+    assert not call.has_failed()
+
+
+def test_turns_of_those_who_wait_do_not_spin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("klein_ui.serve.zero.QUEUE_S", 0.01)
+    go = threading.Event()
+
+    def wait(ticket: Ticket) -> Answer:
+        assert go.wait(60)
+        return Stopped()
+
+    engine = place(tmp_path, answering(wait))
+    for _ in range(2):
+        since = time.monotonic()
+        with pytest.raises(Postponed):
+            engine.render(SUN, Stage.FINAL, Hooks(session="a"))
+    assert time.monotonic() - since >= LOOK_S
+    go.set()
 
 
 def test_more_calls_than_there_are_slots_are_refused(tmp_path: Path) -> None:

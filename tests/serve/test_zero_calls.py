@@ -88,6 +88,16 @@ def test_slots_are_bounded_and_come_back_clean() -> None:
     assert (watch.is_stopped(slot), watch.steps(slot)) == (False, None)
 
 
+def test_a_slot_is_given_out_again_after_all_others() -> None:
+    watch = Watch(3)
+    first = watch.take()
+    assert first is not None
+    watch.give_back(first)
+    others = [watch.take(), watch.take()]
+    assert first not in others
+    assert watch.take() == first
+
+
 def test_more_steps_than_a_byte_holds_are_still_steps() -> None:
     watch = Watch()
     watch.did(0, 1000)

@@ -2,14 +2,17 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from klein_ui.ui import embed
+from klein_ui import settings
+from klein_ui.ui import embed, page
 from klein_ui.ui.headers import Headers
+from klein_ui.ui.services import Services
 
 BLOG = "https://blog.example.com"
 
@@ -22,6 +25,13 @@ def test_it_is_one_small_page_that_asks_for_nothing_else() -> None:
     assert page.text.count("<script>") == 1
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page.text)
     assert len(page.content) < 20_000
+
+
+def test_on_zero_gpu_where_there_is_no_socket_it_is_a_sentence(services: Services) -> None:
+    lent = replace(services, settings=settings.read([], {"SPACES_ZERO_GPU": "true"}))
+    with TestClient(Starlette(routes=page.routes(lent))) as client:
+        answer = client.get(embed.PATH)
+    assert (answer.status_code, answer.text) == (404, embed.ABSENT)
 
 
 def test_only_the_box_is_for_the_pages_that_are_named() -> None:

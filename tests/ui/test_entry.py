@@ -156,6 +156,28 @@ def test_a_login_is_asked_for_everything(by_login: App) -> None:
     assert refused_socket(by_login) == 403
 
 
+def test_no_page_of_others_shows_the_fields_for_a_password(
+    services: Services, tmp_path: Path
+) -> None:
+    path, blog = tmp_path / "logins", "https://blog.example.com"
+    path.write_text("ann:secret words\n", encoding="utf-8")
+    form = {doorstep.NAME: "ann", doorstep.PASSWORD: "wrong"}
+    with (
+        served(services, *logins_at(path), "--embed-on", blog) as app,
+        app.client(Origin=app.url) as client,
+    ):
+        for answer in (
+            client.get("/embed"),
+            client.get("/emb%65d"),
+            client.post("/embed", data=form),
+        ):
+            assert (answer.status_code, answer.text) == (401, doorstep.LOGIN_IN_FRAME)
+        assert blog not in client.get("/").headers["content-security-policy"]
+        shown = client.get("/embed", headers=logged_in(app))
+        assert shown.status_code == 200
+        assert blog in shown.headers["content-security-policy"]
+
+
 def test_the_page_with_two_fields_logs_in(by_login: App) -> None:
     form = {doorstep.NAME: " ann ", doorstep.PASSWORD: "secret words"}
     with by_login.client(Origin=by_login.url) as client:
