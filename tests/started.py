@@ -69,7 +69,11 @@ def free_port() -> int:
 
 @contextmanager
 def started(
-    folder: Path, *flags: str, port: int | None = None, program: tuple[str, ...] = FAULTY
+    folder: Path,
+    *flags: str,
+    port: int | None = None,
+    program: tuple[str, ...] = FAULTY,
+    model: str = "postcard",
 ) -> Iterator[Started]:
     """The app over `folder`, ready; it does not outlive the test."""
     port = port or free_port()
@@ -78,7 +82,7 @@ def started(
     argv = [*program, "--port", str(port), "--data-dir", str(folder / "data"), *flags]
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            [sys.executable, *argv, "--model", "postcard"],
+            [sys.executable, *argv, "--model", model],
             cwd=ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdout=errors,

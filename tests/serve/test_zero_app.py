@@ -29,7 +29,8 @@ def space(zero: DeviceApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with pytest.MonkeyPatch.context() as environ:
         for name, value in on_zero_gpu(zero, folder).items():
             environ.setenv(name, value)
-        with started(folder, "--device", "cpu", program=ZERO_APP) as app:
+        # A busy machine may stand still for a moment between two keys.
+        with started(folder, "--device", "cpu", "--settle-ms", "2000", program=ZERO_APP) as app:
             yield app
 
 
