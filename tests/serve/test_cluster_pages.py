@@ -94,10 +94,12 @@ def test_of_a_replica_that_is_killed_under_load_nobody_sees_anything(
         page.wait_for_function("window.painted.length > 0", timeout=60_000)
         with crowded(apps) as visits:
             threading.Event().wait(BEFORE_S)
-            page.keyboard.type("n", delay=0)
-            page.wait_for_timeout(300)
+            replica = replica_of(page)
+            shown = page.evaluate("window.painted.length")
+            page.keyboard.type("n old", delay=150)
+            page.wait_for_function("(shown) => window.painted.length > shown", arg=shown)
             asked = page.evaluate("window.painted.length") - 1
-            os.kill(replica_of(page), signal.SIGKILL)
+            os.kill(replica, signal.SIGKILL)
             page.keyboard.type("  long road by the sea at dusk", delay=150)
             diaries = [diary for one in visits for diary in one.result()]
         painted: list[list[Any]] = page.evaluate("window.painted")
