@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from klein_ui import models, pacing, settings, validate
 from klein_ui.contract import InvalidLora
@@ -53,6 +53,8 @@ FLAGS = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
+# A busy machine is slow, not wrong.
+expect.set_options(timeout=20_000)
 FAILS_ON = "thunderbolt"
 NO_HUB = "The hub cannot be reached; connect and try again."
 RECORD = """

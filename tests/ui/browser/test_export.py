@@ -18,11 +18,11 @@ from klein_ui import validate
 from klein_ui.contract import Frame, Pixels
 from klein_ui.engine import loader
 from klein_ui.models import POSTCARD
+from klein_ui.moodboard import NO_BOARD
 from klein_ui.provenance import archive
 from klein_ui.provenance.reading import read
 from klein_ui.ui import client
 from klein_ui.ui import desk as desks
-from klein_ui.ui.export_routes import UNCLEAR
 
 from .tab import Site, Tab, request_in
 
@@ -343,8 +343,8 @@ def test_exports_are_saved_by_their_names_or_say_why_not(tab: Tab) -> None:
     assert started.value.suggested_filename == "Moodboard-1.pdf"
     assert said == ["The contact sheet is being made…", "Saved."]
     said = tab.page.evaluate(CALL, ["nowhere", "zip"])
-    assert said == ["The files are being packed…", UNCLEAR]
-    tab.errors[:] = [one for one in tab.errors if "422" not in one]
+    assert said == ["The files are being packed…", NO_BOARD]
+    tab.errors[:] = [one for one in tab.errors if "404" not in one]
 
 
 def test_a_size_that_no_choice_makes_is_kept_until_another_is_chosen(
