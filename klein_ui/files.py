@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 PART = ".part"
@@ -23,18 +23,8 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIS
 
 def write(path: Path, data: bytes) -> None:
     """All of `data` at `path`, on the disk itself, or nothing. Raises `OSError`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(PART, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
+    with _beside(path, data) as part:
         os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
-    _sync_names(path.parent)
 
 
 def once(path: Path, data: bytes) -> bytes:
@@ -44,6 +34,14 @@ def once(path: Path, data: bytes) -> bytes:
     """
     with contextlib.suppress(FileNotFoundError):
         return path.read_bytes()
+    with _beside(path, data) as part:
+        _name_once(part, path)
+    return path.read_bytes()
+
+
+@contextlib.contextmanager
+def _beside(path: Path, data: bytes) -> Iterator[str]:
+    """A file with all of `data`, on the disk itself, that gets its name `path` within this."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(PART, dir=path.parent)
     try:
@@ -51,11 +49,10 @@ def once(path: Path, data: bytes) -> bytes:
             file.write(data)
             file.flush()
             os.fsync(handle)
-        _name_once(part, path)
+        yield part
     finally:
         Path(part).unlink(missing_ok=True)
     _sync_names(path.parent)
-    return path.read_bytes()
 
 
 def _name_once(part: str, path: Path) -> None:
