@@ -1,15 +1,13 @@
 """Klein Live: type, and the picture follows every letter. Run `python app.py --help`."""
 
-import errno
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from pathlib import Path
 from threading import Thread
 
 # Read when gradio is imported: nothing about the user leaves this machine.
@@ -17,7 +15,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Read when torch is imported: threads that spin while they wait stand still on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from klein_ui.contract import EngineFailed, KleinError, Progress, Request
+from klein_ui.contract import Engine, EngineFailed, KleinError, Progress, Request
 from klein_ui.serve import zero_start
 
 try:
@@ -25,11 +23,10 @@ try:
 except KleinError as error:
     sys.exit(str(error))
 
-import psutil
-
 from klein_ui import (
     access,
     flags,
+    listening,
     logs,
     models,
     pacing,
@@ -42,7 +39,7 @@ from klein_ui import (
 )
 from klein_ui.access import Demand
 from klein_ui.dispatcher import Dispatcher
-from klein_ui.engine import backends, decoder, loader, lora_download, safety
+from klein_ui.engine import backends, choosing, decoder, lora_download
 from klein_ui.history import History
 from klein_ui.ledger import Ledger
 from klein_ui.loading import Report, Source
@@ -50,7 +47,8 @@ from klein_ui.loras import LoraShelf
 from klein_ui.models import ModelRow
 from klein_ui.moodboard import Moodboard
 from klein_ui.provenance.export import exporter
-from klein_ui.serve import remote, zero_place
+from klein_ui.safety import Check
+from klein_ui.serve import remote
 from klein_ui.store import PictureStore
 from klein_ui.ui import metrics, page
 from klein_ui.ui.choices import Choices
@@ -130,7 +128,7 @@ def services_for(chosen: settings.Settings, lost: Callable[[], object] = lambda:
         return lora_download.fetch_lora(hub_id, loras.folder, report)
 
     shelf = Shelf(SHELF_BYTES)
-    leaving = exporter(chosen, safety.load)
+    leaving = exporter(chosen, safety_check)
     ledger = Ledger(chosen.data_dir / "kept")
     typed, kept = (
         (states.STRANGERS, pins.STRANGERS) if chosen.is_public else (states.Bounds(), pins.Bounds())
@@ -156,10 +154,10 @@ def say(progress: Progress) -> None:
     logging.getLogger(__name__).info("%s", progress.sentence)
 
 
-def chosen_model(chosen: settings.Settings) -> loader.Choice:
+def chosen_model(chosen: settings.Settings) -> choosing.Choice:
     """The model that was asked for, and how. Raises `EngineFailed`."""
     choice = replace(
-        loader.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
+        choosing.resolve(chosen.model, chosen.device, chosen.revision, chosen.memory),
         trims_text=chosen.trim_text,
         small_decoder=decoder.named(chosen.small_decoder),
         asks_once=chosen.keep_image_keys,
@@ -169,12 +167,36 @@ def chosen_model(chosen: settings.Settings) -> loader.Choice:
     return choice
 
 
+def loaded(
+    choice: choosing.Choice,
+    cache_bytes: int,
+    report: Report,
+    pictures: PictureStore,
+    loras: LoraShelf,
+) -> Engine:
+    """The engine of `choice`. Raises `EngineFailed`."""
+    # Brings diffusers with it, which takes seconds: the page is up meanwhile.
+    from klein_ui.engine import loader
+
+    return loader.load(choice, cache_bytes, report, pictures, loras)
+
+
+def safety_check(folder: Path) -> Check:
+    """The check in `folder`. Raises `EngineFailed`."""
+    # Brings transformers with it, for those who want a check.
+    from klein_ui.engine import safety
+
+    return safety.load(folder)
+
+
 def lent_model(
     chosen: settings.Settings, pictures: PictureStore, loras: LoraShelf, visitors: Visitors
 ) -> tuple[Choices, str]:
     """The one model of a Space on ZeroGPU: there before the page is, and for good. Raises
     `EngineFailed`."""
     choice = chosen_model(chosen)
+    from klein_ui.serve import zero_place
+
     cache_bytes = chosen.cache_mb * 2**20
     engine = zero_place.place(choice, cache_bytes, say, pictures, loras, visitors.of)
     visitors.tell(engine.unwanted)
@@ -193,7 +215,7 @@ def local_models(
         asked = validate.asked({}, row)
         return Source(
             row,
-            lambda report: loader.load(of_row, chosen.cache_mb * 2**20, report, pictures, loras),
+            lambda report: loaded(of_row, chosen.cache_mb * 2**20, report, pictures, loras),
             tuple(quick(request) for request in (*asked.drafts[:1], asked.request)),
         )
 
@@ -236,7 +258,7 @@ def main(argv: list[str]) -> int:
         return refuse(f"“{chosen.data_dir}” cannot be written; choose another with --data-dir.")
     # Read by gradio at each upload and download.
     os.environ["GRADIO_TEMP_DIR"] = str(temporary)
-    problem = cannot_listen(chosen.host, chosen.port)
+    problem = listening.cannot(chosen.host, chosen.port)
     if problem is not None:
         return refuse(problem)
     ending = Ending()
@@ -253,7 +275,8 @@ def main(argv: list[str]) -> int:
     ending.hear()
     page.launch(blocks, services, block_thread=False)
     logs.tame()
-    print("\n".join(welcome(chosen, addresses(chosen.host))), flush=True)
+    lines = listening.welcome(chosen, listening.addresses(chosen.host))
+    print("\n".join(lines), flush=True)
     services.dispatcher.start()
     again = wait(services, ending)
     ended = end(services, lambda: blocks.close(verbose=False))
@@ -309,60 +332,6 @@ def with_token(chosen: settings.Settings) -> settings.Settings:
     if access.demand(chosen) is not Demand.TOKEN or chosen.token is not None:
         return chosen
     return replace(chosen, token=access.kept_token(chosen.data_dir / "token"))
-
-
-def welcome(chosen: settings.Settings, hosts: tuple[str, ...]) -> list[str]:
-    """Where the app is, for each of its `hosts`, and who may come in: a line each."""
-    query = "" if chosen.token is None else f"?token={chosen.token}"
-    urls = [f"http://{host}:{chosen.port}/{query}" for host in hosts]
-    lines = [f"Klein Live is at {urls[0]} (Ctrl-C ends it)."]
-    lines += [f"From other machines it is at {url}" for url in urls[1:]]
-    return [*lines, let_in(chosen)]
-
-
-def let_in(chosen: settings.Settings) -> str:
-    """Who may come in, in one sentence or two."""
-    reach = "this machine" if access.is_this_machine(chosen.host) else "the network"
-    match access.demand(chosen):
-        case Demand.TOKEN:
-            return f"It answers to {reach}, and asks for the token in the address."
-        case Demand.LOGIN:
-            return f"It answers to {reach}, and asks for one of the logins of {chosen.logins}."
-        case Demand.NOTHING if chosen.is_public:
-            why = "--open" if chosen.open else "this is a Space; --token or --logins changes that"
-            return f"It is open to everybody who reaches it ({why}); its model and LoRAs are fixed."
-        case Demand.NOTHING:
-            return "It answers to this machine alone, to all who use it, without a token."
-
-
-def addresses(host: str) -> tuple[str, ...]:
-    """What a browser may put in place of the host that is listened on, this machine's own first."""
-    if host not in ("0.0.0.0", "::"):  # noqa: S104
-        return (f"[{host}]" if ":" in host else host,)
-    found = [
-        at.address
-        for interface in psutil.net_if_addrs().values()
-        for at in interface
-        if at.family == socket.AF_INET and not ip_address(at.address).is_loopback
-    ]
-    return ("localhost", *found)
-
-
-def cannot_listen(host: str, port: int) -> str | None:
-    """Why this machine cannot listen there, in one sentence; None if it can."""
-    try:
-        with socket.create_server((host, port), family=_family(host)):
-            return None
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return f"Port {port} is taken; choose another with --port."
-        if error.errno == errno.EACCES:
-            return f"Port {port} is not yours to use; choose one above 1023 with --port."
-        return f"This machine has no address “{host}”; choose another with --host."
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def refuse(sentence: str) -> int:

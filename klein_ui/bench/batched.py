@@ -17,7 +17,7 @@ from klein_ui.bench.prompts import prompts
 from klein_ui.bench.samples import median
 from klein_ui.bench.twins import Twin
 from klein_ui.contract import EngineFailed, Frame, Hooks, Origin, Render, Request, Stage
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.device import Device, choose
 from klein_ui.engine.graphs import recorder_for
 from klein_ui.engine.klein import KleinEngine
@@ -46,7 +46,7 @@ class Batch:
 def measured(twin: str | None, rounds: int) -> tuple[BatchRow, ...]:
     """All rows of postcard, or of the `twin` called so. Raises `EngineFailed`."""
     if twin is None:
-        choice = loader.resolve(models.POSTCARD.name, "auto", None)
+        choice = choosing.resolve(models.POSTCARD.name, "auto", None)
         engine = loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
         return rows(engine, choice.row, rounds)
     if twin not in twins.TWINS:

@@ -51,9 +51,9 @@ def load(spec: EngineSpec) -> Engine:
     if spec.render_ms is not None:
         return Sleeper(spec.render_ms / 1000)
     # Brings torch and diffusers with it, seconds that a fake need not wait for.
-    from klein_ui.engine import loader
+    from klein_ui.engine import choosing, loader
 
-    choice = loader.resolve(spec.name, "auto", None)
+    choice = choosing.resolve(spec.name, "auto", None)
     return loader.load(choice, CACHE_BYTES, lambda _: None, Album())
 
 

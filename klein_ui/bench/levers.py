@@ -12,9 +12,9 @@ from klein_ui.bench.photos import Album, photo
 from klein_ui.bench.prompts import prompts
 from klein_ui.bench.samples import median
 from klein_ui.contract import EngineFailed, Hooks, Pixels, Reference, Request, Stage
-from klein_ui.engine import backends, loader
+from klein_ui.engine import backends, choosing, loader
+from klein_ui.engine.choosing import Choice
 from klein_ui.engine.klein import KleinEngine
-from klein_ui.engine.loader import Choice
 
 CACHE_BYTES: Final = 2**26
 PROMPT_CHARS: Final = 40
@@ -54,7 +54,7 @@ def measured(model: str, count: int) -> tuple[tuple[LossyRow, ...], tuple[str, .
 
     Raises `EngineFailed` where there are no exact renders to hold them against.
     """
-    choice = loader.resolve(model, "auto", None, "resident")
+    choice = choosing.resolve(model, "auto", None, "resident")
     exact = {images: renders(Lever(choice, images), count) for images in (0, IMAGES)}
     rows, left_out = [], []
     for name, lever in levers(choice).items():

@@ -18,7 +18,7 @@ from klein_ui.bench.photos import Album, photo
 from klein_ui.bench.prompts import prompts
 from klein_ui.bench.samples import median
 from klein_ui.contract import Frame, Hooks, Pixels, Reference, Request, Stage
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.graphs import recorder_for
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.noise import NoiseField
@@ -82,7 +82,7 @@ class Bench:
     @classmethod
     def of(cls, row: ModelRow) -> "Bench":
         """Load `row` once, for both. Raises `EngineFailed`."""
-        choice = loader.resolve(row.name if row.built_in else row.repo, "auto", None)
+        choice = choosing.resolve(row.name if row.built_in else row.repo, "auto", None)
         pipeline, origin = loader.open_pipeline(choice, lambda progress: None)
         photos: dict[str, Pixels] = {}
         album, recorder = Album(photos), recorder_for(pipeline.transformer)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from klein_ui import validate
 from klein_ui.contract import Frame, Hooks, Pixels, Progress, Stage
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.loras import LoraShelf
 from klein_ui.provenance.export import Exporter
 from klein_ui.provenance.record import record_of
@@ -50,7 +50,7 @@ def save(path: Path) -> None:
 
 def drawn() -> list[Frame]:
     """A frame of each prompt, with a seed of its own."""
-    choice = loader.resolve("postcard", "cpu", None)
+    choice = choosing.resolve("postcard", "cpu", None)
     with tempfile.TemporaryDirectory() as folder:
         pictures = PictureStore(Path(folder) / "pictures", 2**28, 2**26)
         engine = loader.load(choice, 2**28, _unheard, pictures, LoraShelf(Path(folder) / "loras"))

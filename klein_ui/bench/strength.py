@@ -63,12 +63,14 @@ def run(_chosen: argparse.Namespace) -> int:
 def measure() -> tuple[Point, ...]:
     """The mean over the seeds, for each of the strengths."""
     # Brings torch and diffusers with it, seconds that the other benches need not wait for.
-    from klein_ui.engine import loader
+    from klein_ui.engine import choosing, loader
     from klein_ui.engine.klein import KleinEngine
 
     row = models.POSTCARD
     photos: dict[str, Pixels] = {}
-    pipeline, origin = loader.open_pipeline(loader.resolve(row.name, "auto", None), lambda _: None)
+    pipeline, origin = loader.open_pipeline(
+        choosing.resolve(row.name, "auto", None), lambda _: None
+    )
     engine = KleinEngine(pipeline, row, origin, CACHE_BYTES, Album(photos))
 
     def render(request: Request) -> Pixels:

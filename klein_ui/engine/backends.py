@@ -7,24 +7,20 @@ Kernels that diffusers would download as code from the hub are not among them.
 
 from typing import Any, Final
 
-from diffusers.models.attention_dispatch import (
-    AttentionBackendName,
-    _check_attention_backend_requirements,
-)
-
 from klein_ui.contract import EngineFailed
 
 NATIVE: Final = "native"
 
 BACKENDS: Final = {
-    NATIVE: AttentionBackendName.NATIVE,
-    "cudnn": AttentionBackendName._NATIVE_CUDNN,
-    "flash": AttentionBackendName.FLASH,
-    "flash-3": AttentionBackendName._FLASH_3,
-    "math": AttentionBackendName._NATIVE_MATH,
-    "sage": AttentionBackendName.SAGE,
-    "xformers": AttentionBackendName.XFORMERS,
+    NATIVE: "NATIVE",
+    "cudnn": "_NATIVE_CUDNN",
+    "flash": "FLASH",
+    "flash-3": "_FLASH_3",
+    "math": "_NATIVE_MATH",
+    "sage": "SAGE",
+    "xformers": "XFORMERS",
 }
+"""What diffusers calls each of them, in its `AttentionBackendName`."""
 
 MASKLESS: Final = frozenset({"flash", "flash-3", "sage"})
 """Those that refuse a mask, which the strength of a reference is."""
@@ -48,9 +44,11 @@ def check(name: str, device: str) -> None:
 
 def use(transformer: Any, name: str) -> None:
     """Have the attention of `transformer`, and of no other model, run with the kernels `name`."""
+    from diffusers.models.attention_dispatch import AttentionBackendName
+
     for block in (*transformer.transformer_blocks, *transformer.single_transformer_blocks):
         # Not `set_attention_backend`, which sets the choice for every model of the process.
-        block.attn.processor._attention_backend = BACKENDS[name]
+        block.attn.processor._attention_backend = AttentionBackendName[BACKENDS[name]]
 
 
 def _why_not(name: str, device: str) -> str:
@@ -58,8 +56,15 @@ def _why_not(name: str, device: str) -> str:
         return "there are no such kernels"
     if name in ONLY_CUDA and device != "cuda":
         return f"it needs a CUDA device, and this one is {device}"
+    if name == NATIVE:
+        return ""
+    # Takes seconds to import, for which nobody waits who chose no kernels.
+    from diffusers.models import attention_dispatch
+
     try:
-        _check_attention_backend_requirements(BACKENDS[name])
+        attention_dispatch._check_attention_backend_requirements(
+            attention_dispatch.AttentionBackendName[BACKENDS[name]]
+        )
     except RuntimeError:
         return "its package is not installed, or too old"
     return ""

@@ -10,8 +10,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from diffusers import AutoencoderKLFlux2
-
 from klein_ui.contract import EngineFailed, Progress
 from klein_ui.engine.download import DECODER_INDEX, DECODER_WEIGHTS, Report, fetch_decoder
 from klein_ui.engine.fingerprint import fingerprint
@@ -19,6 +17,8 @@ from klein_ui.models import Decoder, ModelRow
 
 HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 WITHOUT = "choose another one, or start without --small-decoder"
+
+VAE = "AutoencoderKLFlux2"
 
 # Of the fingerprint, which tells one decoder from another in the path that a frame records.
 NAME_CHARS = 12
@@ -65,10 +65,11 @@ def fetch_small_decoder(
     return fetch_decoder(decoder, [DECODER_INDEX, DECODER_WEIGHTS], report)
 
 
-def exchange(vae: AutoencoderKLFlux2, folder: Path) -> str:
-    """Give `vae` the decoder in `folder`; what a frame records of it. Raises `EngineFailed`."""
+def exchange(vae: Any, folder: Path) -> str:
+    """Give `vae`, an `AutoencoderKLFlux2`, the decoder in `folder`; what a frame records of it.
+    Raises `EngineFailed`."""
     try:
-        other = AutoencoderKLFlux2.from_pretrained(
+        other = type(vae).from_pretrained(
             folder, dtype=vae.dtype, use_safetensors=True, local_files_only=True
         )
     except Exception as error:
@@ -87,7 +88,7 @@ def _latents(index: Path) -> tuple[Any, ...] | None:
     """
     try:
         said = json.loads(index.read_text(encoding="utf-8"))
-        if said["_class_name"] != AutoencoderKLFlux2.__name__:
+        if said["_class_name"] != VAE:
             return None
         patches = said.get("patch_size", [2, 2])
         return said["latent_channels"], patches, len(said["block_out_channels"])

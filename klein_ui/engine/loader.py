@@ -2,9 +2,8 @@
 
 import json
 import os
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,29 +13,26 @@ import torch
 import transformers
 from diffusers import Flux2KleinKVPipeline, Flux2KleinPipeline, Flux2Pipeline
 
-from klein_ui import models
 from klein_ui.contract import EngineFailed, Loras, Origin, Pictures, Progress
 from klein_ui.engine import backends
+from klein_ui.engine.choosing import Choice
 from klein_ui.engine.decoder import exchange, fetch_small_decoder
-from klein_ui.engine.device import Device, choose, release
-from klein_ui.engine.download import fetch, fetch_index
+from klein_ui.engine.device import release
+from klein_ui.engine.download import fetch
 from klein_ui.engine.faults import named
 from klein_ui.engine.fingerprint import fingerprint
 from klein_ui.engine.graphs import Recorder, recorder_for
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.kv import ask_once, keeps_keys
 from klein_ui.engine.place import Placed, loadable, place
-from klein_ui.engine.recipes import AUTO, ladder
 from klein_ui.engine.text_encoder import open_text_encoder, open_tokenizer
-from klein_ui.models import Decoder, ModelRow
+from klein_ui.models import ModelRow
 
 Report = Callable[[Progress], None]
 
 PIPELINES: dict[str, Any] = {
     made.__name__: made for made in (Flux2KleinPipeline, Flux2KleinKVPipeline, Flux2Pipeline)
 }
-
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 NO_MEMORY = (
     "{title} does not fit into the main memory; close other programs, or choose a smaller model."
@@ -49,60 +45,6 @@ SPARE_SHARE = 0.5
 # While they build a model, transformers and accelerate put their own functions in the place of
 # torch's, for the whole process: two at once leave them there, and all later weights are empty.
 _one_at_a_time = Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which weights run where, and how they are to be held there: a key of `recipes.ladder`.
-
-    `trims_text` gives up the padding of prompts, see `text.PromptEncoder`. `small_decoder` is one
-    to decode with, or whether to take the row's own, see `decoder`. With `asks_once` references are
-    read once for all keys, see `kv.ask_once`. `attention` names its kernels, see `backends`.
-    """
-
-    row: ModelRow
-    device: Device
-    memory: str = AUTO
-    trims_text: bool = False
-    small_decoder: Decoder | bool = False
-    asks_once: bool = False
-    attention: str = backends.NATIVE
-
-
-def resolve(model: str, device: str, revision: str | None, memory: str = AUTO) -> Choice:
-    """The row and device for what the settings say; "auto" is klein on CUDA, else postcard.
-
-    Raises `EngineFailed` for a name, folder or device that is not there, and for a `memory` that
-    the device cannot do.
-    """
-    name = choose(device).name
-    return on_device(row_of(model, revision, on_cuda=name == "cuda"), name, memory)
-
-
-def on_device(row: ModelRow, device: str, memory: str = AUTO) -> Choice:
-    """`row` on the `device` of this machine; "auto" is the best one. Raises `EngineFailed`."""
-    chosen = choose(device)
-    ladder(chosen.name, memory)
-    return Choice(row, chosen, memory)
-
-
-def row_of(model: str, revision: str | None, *, on_cuda: bool) -> ModelRow:
-    """The row for what the settings say, wherever it is to run. Raises `EngineFailed`."""
-    if model == "auto":
-        row = models.KLEIN_4B if on_cuda else models.POSTCARD
-    elif model in models.names():
-        row = models.get(model)
-    elif Path(model).is_dir():
-        row = models.from_folder(Path(model))
-    elif HUB_ID.fullmatch(model):
-        at = revision or "main"
-        row = models.from_hub(model, at, fetch_index(model, at))
-    else:
-        raise EngineFailed(
-            f"There is no model or folder “{model}”; choose {', '.join(models.names())}, "
-            "the folder of a saved pipeline, or a hub id such as somebody/their-model."
-        )
-    return replace(row, revision=revision) if revision else row
 
 
 def load(

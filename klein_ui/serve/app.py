@@ -88,7 +88,7 @@ def bound(offer: Offer, arguments: Arguments) -> Application:
 def chosen(arguments: Arguments) -> tuple[ModelRow, Offer, Arguments]:
     """What `bound` needs, from `arguments`. Raises `EngineFailed`."""
     # Brings torch and diffusers with it, which nothing else here needs.
-    from klein_ui.engine import loader, recipes
+    from klein_ui.engine import choosing, loader, recipes
     from klein_ui.engine.device import choose
 
     wanted = arguments.device
@@ -97,7 +97,7 @@ def chosen(arguments: Arguments) -> tuple[ModelRow, Offer, Arguments]:
     # Ray may build this where no GPU is, so that what is here says only which model “auto” is.
     best = choose("auto").name if wanted == "auto" and arguments.gpus is None else wanted
     on_cuda = best == "cuda" or bool(arguments.gpus)
-    row = loader.row_of(arguments.model, arguments.revision, on_cuda=on_cuda)
+    row = choosing.row_of(arguments.model, arguments.revision, on_cuda=on_cuda)
 
     def offer(pictures: Pictures, loras: Loras) -> Source:
         asked = validate.asked({}, row)
@@ -106,7 +106,7 @@ def chosen(arguments: Arguments) -> tuple[ModelRow, Offer, Arguments]:
 
         def load(report: Report) -> Engine:
             # Only the replica knows which device it has.
-            choice = loader.on_device(row, wanted, arguments.memory)
+            choice = choosing.on_device(row, wanted, arguments.memory)
             return loader.load(choice, arguments.cache_mb * 2**20, report, pictures, loras)
 
         return Source(row, load, quick)

@@ -2,7 +2,8 @@
 
 from klein_ui.contract import Loras, Pictures
 from klein_ui.engine import loader
-from klein_ui.engine.loader import Choice, Report
+from klein_ui.engine.choosing import Choice
+from klein_ui.loading import Report
 from klein_ui.serve import zero_start
 from klein_ui.serve.zero import Decorate, Visitor, ZeroEngine
 from klein_ui.serve.zero_calls import Watch

@@ -14,7 +14,7 @@ from klein_ui.bench import __main__ as bench
 from klein_ui.bench import batch, batched, small_models
 from klein_ui.bench.batch import BatchRow
 from klein_ui.bench.photos import Album
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.models import ModelRow
 
@@ -32,7 +32,7 @@ def row(tmp_path_factory: pytest.TempPathFactory) -> ModelRow:
 
 @pytest.fixture
 def engine(row: ModelRow) -> KleinEngine:
-    choice = loader.resolve(row.repo, "cpu", None)
+    choice = choosing.resolve(row.repo, "cpu", None)
     return loader.load(choice, 2**26, lambda progress: None, Album())
 
 

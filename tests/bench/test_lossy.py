@@ -13,8 +13,8 @@ from klein_ui.bench import __main__ as bench
 from klein_ui.bench import levers, lossy, small_models
 from klein_ui.bench.levers import Lever, psnr_db
 from klein_ui.bench.lossy import LossyRow
-from klein_ui.engine import loader
-from klein_ui.engine.loader import Choice
+from klein_ui.engine import choosing
+from klein_ui.engine.choosing import Choice
 from klein_ui.models import Decoder, ModelRow
 
 MORE_LEVERS = ("--memory fp8", "--keep-image-keys")
@@ -32,7 +32,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def choice(small: Path) -> Choice:
     """The small model, of which a small decoder is known."""
     small_models.save_decoder(small.parent / "decoder")
-    found = loader.resolve(str(small), "cpu", None)
+    found = choosing.resolve(str(small), "cpu", None)
     known = Decoder("its decoder", str(small.parent / "decoder"), None, local=True)
     return replace(found, row=replace(found.row, small_decoder=known))
 
@@ -61,7 +61,7 @@ def test_a_lever_that_cannot_be_had_is_left_out_in_a_sentence(
     small: Path, choice: Choice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def measured(row: ModelRow) -> tuple[list[str], tuple[str, ...]]:
-        monkeypatch.setattr(loader, "resolve", lambda *_: replace(choice, row=row))
+        monkeypatch.setattr(choosing, "resolve", lambda *_: replace(choice, row=row))
         rows, left_out = levers.measured("small", 1)
         return [found.lever for found in rows], left_out
 

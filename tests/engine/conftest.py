@@ -35,3 +35,11 @@ def small_base_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory
     said = json.loads(index.read_text(encoding="utf-8"))
     index.write_text(json.dumps({**said, "is_distilled": False}), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub, and no network."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path

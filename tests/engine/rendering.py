@@ -12,7 +12,7 @@ from PIL import Image
 from klein_ui import models
 from klein_ui.bench.photos import Album
 from klein_ui.contract import Hooks, Loras, Pixels, Reference, Request, Stage
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.device import choose
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.models import GRID_PX, ModelRow
@@ -23,7 +23,7 @@ CACHE_BYTES = 2**28
 def load(
     folder: Path, album: Album, cache_bytes: int = CACHE_BYTES, loras: Loras | None = None
 ) -> KleinEngine:
-    choice = loader.Choice(models.from_folder(folder), choose("cpu"))
+    choice = choosing.Choice(models.from_folder(folder), choose("cpu"))
     return loader.load(choice, cache_bytes, lambda progress: None, album, loras)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import Hooks, InvalidLora, Lora, Request, Stage, Superseded
-from klein_ui.engine import adapters, loader
+from klein_ui.engine import adapters, choosing, loader
 from klein_ui.engine.adapters import AdaptedLinear
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.loras import LoraShelf
@@ -319,7 +319,7 @@ def test_adapted_modules_wait_where_the_weights_are(engine: KleinEngine) -> None
 
 
 def test_loras_on_postcard_change_the_picture_and_scale_0_does_not(tmp_path: Path) -> None:
-    choice = loader.resolve("postcard", "cpu", None)
+    choice = choosing.resolve("postcard", "cpu", None)
     engine = loader.load(choice, 2**28, lambda progress: None, Album(), LoraShelf(tmp_path))
     transformer = engine._pipeline.transformer
     made = pairs(transformer, 4, 0, only=r"blocks\..*(to_out|linear_out)", size=0.25)

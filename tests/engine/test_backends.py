@@ -11,7 +11,7 @@ from diffusers.models.attention_dispatch import AttentionBackendName, _Attention
 from klein_ui import flags, models
 from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import EngineFailed, Reference
-from klein_ui.engine import backends, loader
+from klein_ui.engine import backends, choosing, loader
 from klein_ui.engine.device import choose
 
 from .rendering import clean_latents, load, render, request
@@ -45,7 +45,7 @@ def test_kernels_without_a_mask_leave_a_strength_to_torch(
 ) -> None:
     monkeypatch.setattr(backends, "MASKLESS", frozenset({"math"}))
     album = Album({"one": photo(64, 64, 0)})
-    choice = loader.Choice(models.from_folder(small_model), choose("cpu"), attention="math")
+    choice = choosing.Choice(models.from_folder(small_model), choose("cpu"), attention="math")
     ours = loader.load(choice, 2**28, lambda progress: None, album)
     plain = load(small_model, album)
     half, whole = (request(Reference("one", strength=share)) for share in (0.5, 1.0))
@@ -54,7 +54,7 @@ def test_kernels_without_a_mask_leave_a_strength_to_torch(
 
 
 def test_a_frame_records_what_is_not_the_stock_attention(small_model: Path) -> None:
-    choice = loader.Choice(models.from_folder(small_model), choose("cpu"))
+    choice = choosing.Choice(models.from_folder(small_model), choose("cpu"))
     paths = {
         open_path(choice): "eager",
         open_path(replace(choice, attention="math")): "eager, math attention",
@@ -65,7 +65,7 @@ def test_a_frame_records_what_is_not_the_stock_attention(small_model: Path) -> N
         open_path(replace(choice, attention="flash"))
 
 
-def open_path(choice: loader.Choice) -> str:
+def open_path(choice: choosing.Choice) -> str:
     return loader.open_pipeline(choice, lambda progress: None)[1].path
 
 
@@ -74,7 +74,7 @@ def test_the_settings_name_them_all() -> None:
 
 
 def test_every_name_is_known_to_diffusers() -> None:
-    assert set(backends.BACKENDS.values()) <= set(AttentionBackendName)
+    assert set(backends.BACKENDS.values()) <= set(AttentionBackendName.__members__)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 from klein_ui import models
 from klein_ui.bench.photos import Album
 from klein_ui.contract import Blend, Hooks, Request, Stage
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.blend import blended_noise, turned
 from klein_ui.engine.device import choose
 from klein_ui.engine.fake import FakeEngine
@@ -79,7 +79,7 @@ def test_guidance_is_of_the_blend(small_base_model: Path) -> None:
 
 
 def test_trimmed_prompts_of_two_lengths_meet(small_model: Path) -> None:
-    choice = loader.Choice(models.from_folder(small_model), choose("cpu"), trims_text=True)
+    choice = choosing.Choice(models.from_folder(small_model), choose("cpu"), trims_text=True)
     engine = loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
     long = request(prompt="a blue moon " * 3, seed=8)
     lengths = {engine._prompts.encode(one.prompt).embeds.shape[1] for one in (FIRST, long)}

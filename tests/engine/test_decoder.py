@@ -15,7 +15,7 @@ from klein_ui import models
 from klein_ui.bench import small_models
 from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import EngineFailed, Progress
-from klein_ui.engine import decoder, download, loader
+from klein_ui.engine import choosing, decoder, download, loader
 from klein_ui.engine.device import choose
 from klein_ui.engine.fingerprint import fingerprint
 from klein_ui.engine.klein import KleinEngine
@@ -42,7 +42,7 @@ def row(small_model: Path) -> models.ModelRow:
 def load(
     row: models.ModelRow, wanted: Decoder | bool, reports: list[Progress] | None = None
 ) -> KleinEngine:
-    choice = loader.Choice(row, choose("cpu"), small_decoder=wanted)
+    choice = choosing.Choice(row, choose("cpu"), small_decoder=wanted)
     said = [] if reports is None else reports
     return loader.load(choice, CACHE_BYTES, said.append, ALBUM)
 

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKLFlux2, Flux2Pipeline
 from klein_ui import models
 from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import EngineFailed, Progress, Request
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.device import choose
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.text_encoder import open_text_encoder
@@ -98,7 +98,7 @@ def test_the_scale_is_told_and_nothing_is_asked_twice(engine: KleinEngine) -> No
 
 
 def test_a_trimmed_prompt_keeps_what_was_typed_where_padding_comes_first(folder: Path) -> None:
-    choice = loader.Choice(models.from_folder(folder), choose("cpu"), trims_text=True)
+    choice = choosing.Choice(models.from_folder(folder), choose("cpu"), trims_text=True)
     row = replace(choice.row, max_sequence_length=512)
     trimmed, whole = (
         loader.load(one, CACHE_BYTES, lambda progress: None, ALBUM)._prompts.encode("a red sun")
@@ -118,7 +118,7 @@ def test_of_the_text_encoder_only_what_reads_is_there(folder: Path) -> None:
 
 
 def test_it_is_placed_and_counted_as_the_others_are(engine: KleinEngine, folder: Path) -> None:
-    fp8 = loader.Choice(models.from_folder(folder), choose("cpu"), "fp8")
+    fp8 = choosing.Choice(models.from_folder(folder), choose("cpu"), "fp8")
     reports: list[Progress] = []
     other = loader.load(fp8, CACHE_BYTES, reports.append, ALBUM)
     assert other.origin.path == "eager, fp8 weights"

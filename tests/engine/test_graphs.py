@@ -14,7 +14,7 @@ from torch import Tensor
 from klein_ui import models
 from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import Hooks, Lora, Origin, Reference, Request, Stage
-from klein_ui.engine import graphs, loader
+from klein_ui.engine import choosing, graphs, loader
 from klein_ui.engine.device import Device, choose
 from klein_ui.engine.graphs import CudaRecorder, StepGraphs, recorder_for
 from klein_ui.engine.klein import KleinEngine
@@ -49,7 +49,7 @@ class Tape:
 
 def taped(folder: Path, tape: Tape, album: Album, shelf: Path | None = None) -> KleinEngine:
     row = models.from_folder(folder)
-    choice = loader.Choice(row, choose("cpu"))
+    choice = choosing.Choice(row, choose("cpu"))
     pipeline, origin = loader.open_pipeline(choice, lambda progress: None)
     loras = None if shelf is None else LoraShelf(shelf)
     return KleinEngine(pipeline, row, origin, CACHE_BYTES, album, 0, loras, recorder=tape)
@@ -174,7 +174,7 @@ def test_a_transformer_on_the_cpu_is_not_recorded(small_model: Path, album: Albu
 @pytest.mark.gpu
 def test_a_gpu_replays_the_same_pictures(small_model: Path) -> None:
     row = models.from_folder(small_model)
-    choice = loader.Choice(row, Device("cuda", torch.bfloat16), memory="resident")
+    choice = choosing.Choice(row, Device("cuda", torch.bfloat16), memory="resident")
     pipeline, origin = loader.open_pipeline(choice, lambda progress: None)
     recorder = recorder_for(pipeline.transformer)
     assert isinstance(recorder, CudaRecorder)

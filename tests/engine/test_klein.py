@@ -19,7 +19,7 @@ from klein_ui.contract import (
     Stage,
     Superseded,
 )
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.device import choose
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.models import GRID_PX
@@ -34,7 +34,7 @@ def row(small_model: Path) -> models.ModelRow:
 
 @pytest.fixture
 def engine(row: models.ModelRow) -> KleinEngine:
-    choice = loader.Choice(row, choose("cpu"))
+    choice = choosing.Choice(row, choose("cpu"))
     return loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
 
 
@@ -178,7 +178,7 @@ def test_a_cut_prompt_says_so(engine: KleinEngine, row: models.ModelRow) -> None
 
 
 def test_the_caches_stay_within_their_bytes(row: models.ModelRow) -> None:
-    choice = loader.Choice(row, choose("cpu"))
+    choice = choosing.Choice(row, choose("cpu"))
     engine = loader.load(choice, 64 * 1024, lambda progress: None, Album())
     for seed in range(8):
         render(engine, request(row, seed=seed))
@@ -189,7 +189,7 @@ def test_the_caches_stay_within_their_bytes(row: models.ModelRow) -> None:
 def test_a_trimmed_prompt_keeps_what_was_typed_and_drops_the_padding(
     small_model: Path, row: models.ModelRow
 ) -> None:
-    choice = loader.Choice(row, choose("cpu"), trims_text=True)
+    choice = choosing.Choice(row, choose("cpu"), trims_text=True)
     trimmed = loader.load(choice, CACHE_BYTES, lambda progress: None, Album())
     whole = loader.load(replace(choice, trims_text=False), CACHE_BYTES, lambda p: None, Album())
     short, full = trimmed._prompts.encode("a red sun"), whole._prompts.encode("a red sun")

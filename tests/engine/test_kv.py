@@ -12,7 +12,7 @@ from diffusers import Flux2KleinKVPipeline
 from klein_ui import compare, models
 from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import Hooks, InvalidPicture, Reference, Request, Stage
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.attention import placed
 from klein_ui.engine.device import choose
 from klein_ui.engine.klein import KleinEngine
@@ -229,7 +229,7 @@ def test_other_weights_asked_once_render_as_the_kv_pipeline_does(
     small_model: Path, album: Album
 ) -> None:
     row = models.from_folder(small_model)
-    choice = loader.Choice(row, choose("cpu"))
+    choice = choosing.Choice(row, choose("cpu"))
     pipeline, origin = loader.open_pipeline(choice, lambda progress: None)
     assert not keeps_keys(pipeline.transformer)
     plain = load(small_model, album)

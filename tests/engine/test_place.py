@@ -15,7 +15,7 @@ from klein_ui import models
 from klein_ui.bench import small_models
 from klein_ui.bench.photos import Album
 from klein_ui.contract import EngineFailed, Hooks, Pixels, Progress, Request, Stage, Superseded
-from klein_ui.engine import loader, measure, place
+from klein_ui.engine import choosing, loader, measure, place
 from klein_ui.engine.device import Device, choose
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.engine.recipes import (
@@ -45,7 +45,7 @@ def quiet(progress: Progress) -> None:
 @pytest.fixture
 def pipeline(small_model: Path) -> Any:
     """The small one as it was loaded, exact and in main memory."""
-    return loader.open_pipeline(loader.resolve(str(small_model), "cpu", None), quiet)[0]
+    return loader.open_pipeline(choosing.resolve(str(small_model), "cpu", None), quiet)[0]
 
 
 def with_room(
@@ -90,7 +90,7 @@ def held_bytes(pipeline: Any) -> int:
 
 
 def engine(name: str, memory: str) -> KleinEngine:
-    return loader.load(loader.resolve(name, "cpu", None, memory), 2**24, quiet, Album())
+    return loader.load(choosing.resolve(name, "cpu", None, memory), 2**24, quiet, Album())
 
 
 def asked(prompt: str = "a red house by the sea at sunset") -> Request:
@@ -264,7 +264,7 @@ def test_what_is_asked_for_and_does_not_fit_is_refused(
     small_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measure, "main_memory_bytes", lambda: LITTLE_BYTES)
-    choice = loader.resolve(str(small_model), "cpu", None, "resident")
+    choice = choosing.resolve(str(small_model), "cpu", None, "resident")
     with pytest.raises(EngineFailed, match="more than this machine has free"):
         loader.open_pipeline(choice, quiet)
 

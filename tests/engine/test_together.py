@@ -25,7 +25,7 @@ from klein_ui.contract import (
     Stage,
     Superseded,
 )
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.checkpoints import Checkpoints
 from klein_ui.engine.device import choose
 from klein_ui.engine.klein import KleinEngine
@@ -320,7 +320,7 @@ def test_pictures_go_together_with_those_of_the_same_loras(
 
 def test_trimmed_prompts_go_together_where_they_are_as_long(small_model: Path) -> None:
     row = models.from_folder(small_model)
-    choice = loader.Choice(row, choose("cpu"), trims_text=True)
+    choice = choosing.Choice(row, choose("cpu"), trims_text=True)
     engine = loader.load(choice, CACHE_BYTES, lambda progress: None, ALBUM)
     sun, sea, long = (engine.bucket(request(prompt=one)) for one in ("sun", "sea", "x" * 300))
     assert sun == sea != long

@@ -16,8 +16,8 @@ from ray.serve.schema import ServeDeploySchema
 
 from klein_ui.bench.photos import Album
 from klein_ui.engine import loader
+from klein_ui.engine.choosing import Choice
 from klein_ui.engine.fake import FakeEngine
-from klein_ui.engine.loader import Choice
 from klein_ui.loras import LoraShelf
 from klein_ui.models import names
 from klein_ui.serve.app import Arguments, chosen

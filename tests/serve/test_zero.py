@@ -28,7 +28,7 @@ from klein_ui.contract import (
     Superseded,
 )
 from klein_ui.dispatcher import Dispatcher
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.loading import Source
 from klein_ui.loras import LoraShelf
@@ -55,7 +55,7 @@ def named(session: str) -> Context:
 
 
 def place(folder: Path, decorate: Decorate = zero_start.on_gpu) -> ZeroEngine:
-    choice = loader.resolve("postcard", "cpu", None)
+    choice = choosing.resolve("postcard", "cpu", None)
     return zero_place.place(
         choice, BYTES, lambda progress: None, ALBUM, LoraShelf(folder), named, decorate
     )
@@ -63,7 +63,7 @@ def place(folder: Path, decorate: Decorate = zero_start.on_gpu) -> ZeroEngine:
 
 @pytest.fixture(scope="module")
 def plain() -> KleinEngine:
-    choice = loader.resolve("postcard", "cpu", None)
+    choice = choosing.resolve("postcard", "cpu", None)
     return loader.load(choice, BYTES, lambda progress: None, ALBUM)
 
 
@@ -152,7 +152,7 @@ def test_an_image_or_lora_that_is_gone_is_said_without_a_call(engine: ZeroEngine
 
 
 def test_a_lora_goes_along_and_is_in_the_origin(tmp_path: Path) -> None:
-    choice = loader.resolve("postcard", "cpu", None)
+    choice = choosing.resolve("postcard", "cpu", None)
     shelf = LoraShelf(tmp_path)
     plain = loader.load(choice, BYTES, lambda progress: None, ALBUM, shelf)
     made = lora_files.pairs(plain._pipeline.transformer, rank=4, seed=1)

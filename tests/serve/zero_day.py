@@ -27,7 +27,7 @@ from gradio.context import LocalContext
 
 from klein_ui.bench.photos import Album, photo
 from klein_ui.contract import Hooks, KleinError, Postponed, Reference, Request, Stage, Superseded
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.loras import LoraShelf
 from klein_ui.serve import zero_place
 from klein_ui.serve.zero import ZeroEngine
@@ -53,7 +53,7 @@ class Day:
     """The engine, and what was learnt from its calls."""
 
     def __init__(self, folder: Path) -> None:
-        choice = loader.resolve("postcard", "cpu", None)
+        choice = choosing.resolve("postcard", "cpu", None)
         self.choice = choice
         self.loras = LoraShelf(folder)
         self.engine = zero_place.place(

@@ -18,7 +18,7 @@ from spaces.zero.torch import patching
 
 from klein_ui.bench.photos import Album
 from klein_ui.contract import Hooks, Request, Stage
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.download import fetch
 from klein_ui.loras import LoraShelf
 from klein_ui.serve import zero_place
@@ -28,10 +28,10 @@ SUN = Request("a red sun over a lake", 7, 128, 128, 4, 1.0, "postcard")
 
 def told(folder: Path) -> dict[str, object]:
     """What a test looks at."""
-    choice = loader.resolve("auto", "auto", None)
+    choice = choosing.resolve("auto", "auto", None)
     chosen = choice.row.name, choice.device.name
     # klein is not here; the same device with the model that is.
-    choice = loader.resolve("postcard", "auto", None)
+    choice = choosing.resolve("postcard", "auto", None)
     loras = LoraShelf(folder)
     engine = zero_place.place(
         choice, 2**26, lambda progress: None, Album(), loras, lambda _: copy_context()

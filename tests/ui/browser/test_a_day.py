@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import expect
 
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 
 from .boards import board, captions, hangs, kept, owner, pin
 from .tab import Site, Tab, request_in
@@ -19,7 +19,7 @@ WORDS = ("a red desert at night", "a boat at sunset, sea", "snowy hills, pink sk
 
 def real(serve: Callable[..., Site], data: Path) -> Site:
     """The app over the built-in model, as `make run` starts it, with its files in `data`."""
-    choice = loader.resolve("postcard", "cpu", None)
+    choice = choosing.resolve("postcard", "cpu", None)
     return serve(
         None, lambda report, pictures: loader.load(choice, 2**28, report, pictures), data=data
     )

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from klein_ui import validate
 from klein_ui.contract import Frame, Pixels
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.models import POSTCARD
 from klein_ui.moodboard import NO_BOARD
 from klein_ui.provenance import archive
@@ -46,7 +46,7 @@ COPY = {"permissions": ["clipboard-read", "clipboard-write"]}
 @pytest.fixture(scope="module")
 def real_site(serve: Callable[..., Site]) -> Site:
     """The page over the built-in model, loaded as the app loads it."""
-    choice = loader.resolve("postcard", "cpu", None)
+    choice = choosing.resolve("postcard", "cpu", None)
     return serve(None, lambda report, pictures: loader.load(choice, 2**28, report, pictures))
 
 

@@ -16,7 +16,7 @@ from klein_ui import models
 from klein_ui.bench import small_models
 from klein_ui.bench.photos import Album
 from klein_ui.contract import Lora, Loras, Pixels
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.device import choose
 from klein_ui.engine.klein import KleinEngine
 from klein_ui.loras import LoraShelf
@@ -50,7 +50,7 @@ def numbers(transformer: Any) -> dict[str, Numbers]:
 def small(serve: Callable[..., Site], tmp_path_factory: pytest.TempPathFactory) -> Small:
     folder = tmp_path_factory.mktemp("models") / "small"
     small_models.save(folder, Flux2KleinPipeline, small_models.TINY)
-    choice = loader.Choice(models.from_folder(folder), choose("cpu"))
+    choice = choosing.Choice(models.from_folder(folder), choose("cpu"))
     shelf = LoraShelf(tmp_path_factory.mktemp("data") / "loras")
 
     def engine(loras: Loras | None = None) -> KleinEngine:

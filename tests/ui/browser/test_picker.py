@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from klein_ui import models, validate
 from klein_ui.bench.photos import Album
 from klein_ui.contract import EngineFailed, Progress
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Report, Source
 
@@ -49,7 +49,7 @@ def source(row: models.ModelRow, gate: threading.Event, engines: dict[str, FakeE
 
 def real_klein() -> Source:
     """klein as the app loads it; its weights are on no machine that runs these tests."""
-    choice = loader.resolve("klein-4b", "cpu", None)
+    choice = choosing.resolve("klein-4b", "cpu", None)
     return Source(choice.row, lambda report: loader.load(choice, 2**24, report, Album()))
 
 

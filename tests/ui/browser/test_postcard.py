@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.postcard.captions import resolve
 from klein_ui.postcard.judge import judge, shrink
 
@@ -26,7 +26,7 @@ LONG_MS = 60_000
 @pytest.fixture(scope="module")
 def real_site(serve: Callable[..., Site]) -> Site:
     """The page over the built-in model, loaded as the app loads it."""
-    choice = loader.resolve("postcard", "cpu", None)
+    choice = choosing.resolve("postcard", "cpu", None)
     return serve(None, lambda report, pictures: loader.load(choice, 2**28, report, pictures))
 
 

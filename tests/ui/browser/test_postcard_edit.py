@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from klein_ui import compare
-from klein_ui.engine import loader
+from klein_ui.engine import choosing, loader
 from klein_ui.postcard.judge import judge, shrink
 from klein_ui.postcard.layouts import layout_of
 from klein_ui.postcard.scenes import Scene, render
@@ -36,7 +36,7 @@ EDITS = {
 @pytest.fixture(scope="module")
 def real_site(serve: Callable[..., Site]) -> Site:
     """The page over the built-in model, loaded as the app loads it."""
-    choice = loader.resolve("postcard", "cpu", None)
+    choice = choosing.resolve("postcard", "cpu", None)
     return serve(None, lambda report, pictures: loader.load(choice, 2**28, report, pictures))
 
 
