@@ -6,6 +6,8 @@ from collections.abc import Iterator
 # Read when gradio and libgomp are imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Several workers share the cores, and the models are small: more threads wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -11,7 +11,6 @@ from pathlib import Path
 import app
 from klein_ui import settings
 from klein_ui.contract import DeviceLost, Frame, Hooks, OutOfMemory, Request, Stage
-from klein_ui.engine import loader
 from klein_ui.engine.fake import FakeEngine
 
 RENDER_S = 0.3
@@ -49,7 +48,7 @@ class Faulty(FakeEngine):
 def main(argv: list[str]) -> int:
     """Serve until ended."""
     folder = settings.read(argv).data_dir
-    loader.load = lambda *_: Faulty(folder / "seen")  # type: ignore[assignment]
+    app.loaded = lambda *_: Faulty(folder / "seen")
     return app.main(argv)
 
 

@@ -65,7 +65,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_wrong_model_ends_in_one_sentence() -> None:
-    with app("--model", "no-such-model") as process:
+    with app("--model", "no-such-model", "--port", str(free_port())) as process:
         _, errors = process.communicate(timeout=LONG_S)
     line = errors.splitlines()[-1]
     assert process.returncode == 2

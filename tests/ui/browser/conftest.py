@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -57,6 +58,8 @@ FLAGS = (
 expect.set_options(timeout=20_000)
 FAILS_ON = "thunderbolt"
 NO_HUB = "The hub cannot be reached; connect and try again."
+STORED = "local_storage,indexeddb,cache_storage,service_workers"
+DESK: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 RECORD = """
 window.painted = [];
 document.addEventListener("klein:painted", (event) => window.painted.push(event.detail));
@@ -148,11 +151,25 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """A desk's profile for the tests of a module, which has to read the page's files only once."""
+    shared = browser.new_context(**DESK)
+    shared.add_init_script(RECORD)
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
 def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """A fresh profile; `@pytest.mark.parametrize("context", [...], indirect=True)` sets it up."""
-    options = {"viewport": {"width": 1440, "height": 900}, **getattr(request, "param", {})}
-    fresh = browser.new_context(**options)
+    """A profile that knows nobody; `@pytest.mark.parametrize("context", [...], indirect=True)` sets
+    up one of its own."""
+    if not hasattr(request, "param"):
+        shared = request.getfixturevalue("profile")
+        yield shared
+        _forget(shared)
+        return
+    fresh = browser.new_context(**{**DESK, **request.param})
     fresh.add_init_script(RECORD)
     yield fresh
     fresh.close()
@@ -187,6 +204,19 @@ def tab(open_tab: Callable[..., Tab]) -> Tab:
 
 def _as_it_is(page: Page) -> None:
     """Prepare nothing."""
+
+
+def _forget(profile: BrowserContext) -> None:
+    """All that a visit left behind, but for the files of the page."""
+    for opened in profile.pages:
+        found = urlsplit(opened.url)
+        if found.scheme == "http":
+            session = profile.new_cdp_session(opened)
+            origin = f"{found.scheme}://{found.netloc}"
+            session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORED})
+        opened.close()
+    profile.clear_cookies()
+    profile.clear_permissions()
 
 
 def _watch(tab: Tab) -> None:
