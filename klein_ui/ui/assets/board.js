@@ -223,7 +223,7 @@ function createBoard(root, store, on) {
       : isArrow ? () => picking.step(event)
       : event.key === "a" && command ? picking.all
       : command ? null
-      : { Enter: () => large.open(picking.active()), " ": () => picking.toggle(picking.active()), Escape: picking.none,
+      : { Enter: () => large.open(picking.active()), " ": () => picking.toggle(picking.active()),
         Delete: remove, Backspace: remove, s: star, S: star }[event.key];
     if (!act || !picking.active()) return;
     event.preventDefault();
@@ -250,6 +250,7 @@ function createBoard(root, store, on) {
     say: notice.say,
     // What the keys of a desk mean here.
     undo,
+    unpick: picking.none,
     focus: () => find(".klein-board-search").focus(),
     reroll() {},
     travel() {},

@@ -88,6 +88,8 @@ function onShortcuts(desk) {
       desk().undo?.();
     } else if (/^Digit[1-4]$/.test(event.code) && !command && (event.altKey || !isField(event.target))) {
       if (desk().pick?.(Number(event.code.at(-1)))) event.preventDefault();
+    } else if (event.key === "Escape" && !event.defaultPrevented && !isField(event.target) && !event.target.closest?.("dialog, .klein-help")) {
+      desk().unpick?.();
     } else if (event.key === "/" && !command && !isField(event.target)) {
       event.preventDefault();
       desk().focus();

@@ -9,9 +9,13 @@ const UNREACHED = "The app cannot be reached now; choose the model again once it
  */
 function createModels(select, config, on) {
   const refit = createRefit();
+  let isKnown = false;
+  let early = "";
 
   select.addEventListener("change", () => {
     if (on.choose(select.value)) return;
+    // A page that has just opened is about to find its way.
+    if (!isKnown) return (early = select.value);
     show();
     on.refused(UNREACHED);
   });
@@ -28,7 +32,10 @@ function createModels(select, config, on) {
       if (hello.protocol !== PROTOCOL || !isOffered) return false;
       const isOther = hello.model.name !== config.row.model.name;
       config.row = hello;
-      show();
+      isKnown = true;
+      if (early && on.choose(early)) select.value = early;
+      else show();
+      early = "";
       if (isOther) {
         refit.fire();
         on.other();

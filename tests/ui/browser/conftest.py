@@ -3,6 +3,7 @@
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -81,8 +82,8 @@ def no_hub(hub_id: str, report: Report) -> str:
     raise InvalidLora(NO_HUB)
 
 
-@pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+@contextmanager
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
     """Serves a page over an engine, or over what `load(report, pictures)` gives, and offers
     `others`; all are closed at the end."""
     closers: list[Callable[[], object]] = []
@@ -131,15 +132,25 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
         served = page.launch(blocks, services, block_thread=False)
         return Site(served.url, engine, services)
 
-    yield start
-    for close in closers:
-        close()
+    try:
+        yield start
+    finally:
+        for close in closers:
+            close()
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """See `serving`; closed with the module, since many that idle take a core together."""
+    with serving(tmp_path_factory) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
-def site(serve: Callable[..., Site]) -> Site:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page that most tests share."""
-    return serve(FakeEngine(render_s=0.03, fails_on=FAILS_ON))
+    with serving(tmp_path_factory) as start:
+        yield start(FakeEngine(render_s=0.03, fails_on=FAILS_ON))
 
 
 @pytest.fixture(scope="module")
@@ -257,9 +268,10 @@ def edit(tab: Tab) -> Tab:
 
 
 @pytest.fixture
-def own(serve: Callable[..., Site]) -> Site:
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A page over an engine of this test alone."""
-    return serve(FakeEngine(render_s=0.01, fails_on="thunderbolt"))
+    with serving(tmp_path_factory) as start:
+        yield start(FakeEngine(render_s=0.01, fails_on="thunderbolt"))
 
 
 @pytest.fixture

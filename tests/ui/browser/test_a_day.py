@@ -108,10 +108,9 @@ def test_a_day(serve: Callable[..., Site], open_tab: Callable[..., Tab], tmp_pat
     assert np.array_equal(drawn(again), pixels)
     assert np.array_equal(pixels_of(png.read_bytes()), pixels)
     drop(again, tmp_path / "board.zip")
-    expect(again.page.locator("#klein .klein-hung")).to_have_count(6, timeout=LONG_MS)
-    again.until(lambda: boards_of(second, again) == 2)
+    again.until(lambda: sizes(second, again) == [6, 6])
     drop(again, tmp_path / "sheet.png")
-    again.until(lambda: boards_of(second, again) == 3)
+    again.until(lambda: sizes(second, again) == [6, 6, 6])
 
 
 def pin_this(tab: Tab) -> None:
@@ -122,6 +121,7 @@ def pin_this(tab: Tab) -> None:
     tab.page.evaluate("document.getElementById('klein-message-text').textContent = ''")
 
 
-def boards_of(site: Site, tab: Tab) -> int:
-    """How many boards the server keeps for this browser."""
-    return len(site.services.moodboard.boards(owner(tab)))
+def sizes(site: Site, tab: Tab) -> list[int]:
+    """How many pins each board has that the server keeps for this browser."""
+    moodboard, who = site.services.moodboard, owner(tab)
+    return [len(moodboard.pins(who, one.id)) for one in moodboard.boards(who)]

@@ -146,6 +146,11 @@ def test_pins_are_picked_by_clicks_and_keys(wall: Tab) -> None:
     expect(wall.page.locator(".klein-board-count")).to_have_text("4 picked")
     wall.page.keyboard.press("Escape")
     assert picked(wall) == []
+    wall.page.keyboard.press("Control+a")
+    wall.page.get_by_role("button", name="Export…").focus()
+    wall.page.keyboard.press("Escape")
+    assert picked(wall) == []
+    pin(wall, "sun").focus()
     wall.page.keyboard.press("End")
     assert picked(wall) == ["rain"]
     wall.page.keyboard.press("Shift+ArrowLeft")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from klein_ui import models, validate
 from klein_ui.bench.photos import Album
@@ -235,10 +235,36 @@ def test_without_websockets_the_model_is_chosen_over_events(
 def test_a_choice_that_does_not_get_through_is_taken_back(
     open_tab: Callable[..., Tab], offer: Offer
 ) -> None:
-    tab = open_tab(lambda page: page.route_web_socket(SOCKET, lambda route: None), at=offer.site)
+    routes: list[WebSocketRoute] = []
+
+    def meet(route: WebSocketRoute) -> None:
+        if not routes:
+            route.connect_to_server()
+        routes.append(route)
+
+    tab = open_tab(lambda page: page.route_web_socket(SOCKET, meet), at=offer.site)
+    tab.type("a lake")
+    tab.settle()
+    routes[0].close()
     picker(tab).select_option("grand")
     expect(tab.page.get_by_role("alert")).to_contain_text("choose the model again")
     expect(picker(tab)).to_have_value("postcard")
+
+
+def test_a_choice_before_the_socket_opens_is_sent_when_it_does(
+    open_tab: Callable[..., Tab], offer: Offer
+) -> None:
+    held: list[WebSocketRoute] = []
+    tab = open_tab(
+        lambda page: page.route_web_socket(SOCKET, lambda route: held.append(route)), at=offer.site
+    )
+    picker(tab).select_option("grand")
+    tab.type("chosen early")
+    held[0].connect_to_server()
+    expect(tab.page.locator("#klein-stage .klein-size")).to_have_text("1024 × 1024")
+    tab.settle()
+    assert (tab.shown().prompt, tab.shown().model) == ("chosen early", "grand")
+    expect(picker(tab)).to_have_value("grand")
 
 
 @pytest.mark.parametrize(
