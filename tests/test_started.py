@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def test_faults_are_sentences_and_no_word_of_a_prompt_is_logged(app: Started) ->
     assert [one["event"] for one in events if one["level"] == "error"] == ["a render failed"]
     assert any("ValueError at" in one.get("error", "") for one in events)
     assert any(one["level"] == "critical" for one in events)
+
+
+def test_an_app_that_nobody_uses_sleeps(app: Started) -> None:
+    """Gradio's own queue alone would wake it 900 times a second."""
+    before = wakes(app.process.pid)
+    time.sleep(1.0)
+    assert wakes(app.process.pid) - before < 400
+
+
+def wakes(pid: int) -> int:
+    """How often the threads of a process have waited for something and went on."""
+    said = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in said)
 
 
 def test_diagnostics_hold_no_prompt_and_no_owner(app: Started) -> None:
