@@ -23,6 +23,7 @@ function createTimeMachine(root, url, config) {
   let branch = null;
   let unfilled = false;
   let looks = 0;
+  let coming = null;
   let hasOlder = true;
 
   const indexOf = (id) => (ids.has(id) ? ids.get(id) : -1);
@@ -109,7 +110,12 @@ function createTimeMachine(root, url, config) {
   }
 
   /** On screen at once, from what is in the browser; in its fields once somebody stops there. */
-  async function look(state) {
+  function look(state) {
+    coming = bring(state);
+    return coming;
+  }
+
+  async function bring(state) {
     const mine = (looks += 1);
     current = state;
     unfilled = true;
@@ -143,9 +149,10 @@ function createTimeMachine(root, url, config) {
     name(current);
   }
 
-  /** Once what is looked at has its name. */
+  /** Once what is looked at is there and has its name. */
   async function named() {
     stop();
+    await coming;
     if (current && branch?.id === current.id) await name(current);
   }
 
@@ -225,7 +232,6 @@ function createTimeMachine(root, url, config) {
         looks += 1;
         unfilled = false;
       },
-      named: () => branch && current?.id === branch.id && name(current),
       fields: () => (branch ? { session, stands: branch.id } : { session }),
     },
   };

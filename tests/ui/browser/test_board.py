@@ -1,8 +1,9 @@
 """The Moodboard: pinned while typing, arranged, picked, and what is said of pins kept."""
 
+import re
 from collections.abc import Callable
 
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import Route, WebSocketRoute, expect
 
 from klein_ui.pins import Bounds
 
@@ -54,6 +55,37 @@ def test_a_moment_that_was_gone_back_to_is_pinned(open_tab: Callable[..., Tab], 
     tab.page.keyboard.press("Alt+ArrowLeft")
     expect(tab.page.get_by_label("Prompt", exact=True)).to_have_value("sun")
     tab.page.keyboard.press("Control+s")
+    said(tab, PINNED)
+    assert kept(own, tab) == {"Moodboard": ["sun"]}
+
+
+def test_a_moment_whose_picture_is_on_its_way_is_pinned(
+    open_tab: Callable[..., Tab], own: Site
+) -> None:
+    tab = open_tab(at=own)
+    for word in ("sun", " moon"):
+        tab.page.keyboard.insert_text(word)
+        tab.settle()
+    held: list[Route] = []
+    is_slow = True
+
+    def meet(route: Route) -> None:
+        if is_slow:
+            held.append(route)
+        else:
+            route.continue_()
+
+    tab.page.route(re.compile(r"/(picture\.jpg|thumbnail\.webp)"), meet)
+    tab.page.reload()
+    tab.page.locator("#klein .klein-moment").last.wait_for()
+    tab.page.keyboard.press("Alt+ArrowLeft")
+    tab.page.keyboard.press("Alt+ArrowLeft")
+    expect(tab.page.get_by_label("Prompt", exact=True)).to_have_value("sun")
+    tab.page.keyboard.press("Control+s")
+    tab.until(lambda: any("picture.jpg" in route.request.url for route in held))
+    is_slow = False
+    for route in held:
+        route.continue_()
     said(tab, PINNED)
     assert kept(own, tab) == {"Moodboard": ["sun"]}
 
