@@ -101,6 +101,7 @@ def test_javascript(app: Started, tmp_path: Path) -> None:
     assert f"final {SIDE} × {SIDE}" in run(app, tmp_path, "stream.mjs")
 
 
+@pytest.mark.long
 def test_all_of_them_behind_a_token(tmp_path: Path) -> None:
     with started(tmp_path / "app", "--mcp", "--token", TOKEN, program=REAL) as guarded:
         shown = images(tmp_path)

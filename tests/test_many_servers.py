@@ -183,6 +183,7 @@ def entered(app: Started, ticket: str) -> int:
 BROWSER = "klein-browser=" + "b" * 32
 
 
+@pytest.mark.long
 def test_who_logs_in_through_the_proxy_is_in_at_both_and_out_of_both(tmp_path: Path) -> None:
     logins = tmp_path / "logins"
     logins.touch(0o600)

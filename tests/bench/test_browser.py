@@ -107,6 +107,7 @@ def test_a_picture_that_does_not_come_is_not_waited_for_forever(page: Page) -> N
     assert not Typist(page).shows("never", 0.05)
 
 
+@pytest.mark.long
 def test_a_small_run_of_ours(browser: Browser) -> None:
     single, burst = measure(browser, "ours", engines.spec_of("fake-0"), Plan(keys=2, runs=1))
     assert (single.keys, single.missing) == (2, 0)

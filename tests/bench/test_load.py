@@ -99,6 +99,7 @@ async def test_a_page_that_cannot_be_opened_is_an_error_of_its_visitor() -> None
     assert found.errors == ["ConnectionRefusedError: nobody listens"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("app", load.APPS)
 def test_visitors_of_a_real_app_get_their_pictures(app: str) -> None:
     (row,) = load.measured(app, CROWD_FAKE, [2], 1.0)

@@ -57,7 +57,7 @@ def test_the_cut_encoder_shares_its_weights_and_says_the_same(pair: twin_rows.Pa
     assert torch.equal(ours, theirs)
 
 
-@pytest.mark.parametrize("references", [0, 2])
+@pytest.mark.parametrize("references", [0, pytest.param(2, marks=pytest.mark.long)])
 def test_a_row_is_the_same_picture_both_ways(pair: twin_rows.Pair, references: int) -> None:
     row = pair.row(128, references, keys=2, ceilings=Ceilings(0.1, 0.01))
     assert (row.side_px, row.references, row.same, row.levels) == (128, references, True, 0)

@@ -20,7 +20,6 @@ from klein_ui.models import ModelRow, from_folder
 
 from .rendering import load, request
 
-COUNT = 20
 SIDE, SMALL = 512, 64
 
 
@@ -60,8 +59,8 @@ def told(engine: KleinEngine, row: ModelRow, wanted: Request) -> dict[str, objec
     return {"kind": "Frame", "side": frame.request.width, "notes": frame.notes}
 
 
-def main(folder: Path) -> None:
-    """Print what becomes of each picture, the one that follows it included."""
+def main(folder: Path, count: int) -> None:
+    """Print what becomes of each of `count` pictures, the one that follows it included."""
     torch.set_num_threads(1)
     row = replace(from_folder(folder), min_side=64)
     engine = load(folder, Album())
@@ -70,7 +69,7 @@ def main(folder: Path) -> None:
     for wanted in (small, half):
         engine.warm_up(wanted)
     between = (needed(engine, half) + needed(engine, large)) // 2
-    for number in range(COUNT):
+    for number in range(count):
         engine.relieve()
         allow(between)
         first = told(engine, row, replace(large, seed=number))
@@ -81,4 +80,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -5,6 +5,7 @@ import json
 import struct
 import zipfile
 import zlib
+from functools import cache
 
 from PIL import Image
 
@@ -36,6 +37,7 @@ def png_of(width: int, height: int, pixels: bytes, bits: int = 8, colour: int = 
     return PNG + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
 
 
+@cache
 def bomb() -> bytes:
     """22 kB that would be a gigabyte of pixels."""
     return saved(Image.new("1", (BOMB_SIDE, BOMB_SIDE)), "PNG")
@@ -48,9 +50,15 @@ def with_chunk(kind: bytes, data: bytes) -> bytes:
     return good[:at] + chunk(kind, data) + good[at:]
 
 
+@cache
+def zeros(size_bytes: int = 2**28) -> bytes:
+    """What inflates to so many zeros."""
+    return zlib.compress(bytes(size_bytes), 9)
+
+
 def text_bomb(kind: bytes, key: bytes, size_bytes: int = 2**28) -> bytes:
     """A PNG whose text would inflate to `size_bytes`."""
-    packed = zlib.compress(bytes(size_bytes), 9)
+    packed = zeros(size_bytes)
     between = b"\0\0" if kind == b"zTXt" else b"\0\1\0\0\0"
     return with_chunk(kind, key + between + packed)
 

@@ -68,13 +68,15 @@ document.addEventListener("klein:painted", (event) => window.painted.push(event.
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs Chromium."""
+    """Everything in this folder needs Chromium, and comes last: while that is up, no asyncio test
+    can run."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium here; install chromium"))
+    items.sort(key=lambda item: here in item.path.parents)
 
 
 def no_hub(hub_id: str, report: Report) -> str:
@@ -153,18 +155,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield start(FakeEngine(render_s=0.03, fails_on=FAILS_ON))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One headless Chromium a module: while it is up, asyncio tests could not run."""
+    """One headless Chromium for all."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
         chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def profile(browser: Browser) -> Iterator[BrowserContext]:
-    """A desk's profile for the tests of a module, which has to read the page's files only once."""
+    """A desk's profile for all tests, which has to read the page's files only once."""
     shared = browser.new_context(**DESK)
     shared.add_init_script(RECORD)
     yield shared

@@ -27,6 +27,7 @@ def log_in(page: Page, password: str) -> None:
     page.get_by_label("Prompt", exact=True).wait_for()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_page_that_is_no_longer_let_in_says_so_and_goes_on_after_a_login(
     context: BrowserContext, tmp_path: Path
