@@ -58,7 +58,8 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     monkeypatch.setattr(logs, "configure", lambda kind: None)
 
     def last_line(*argv: str) -> tuple[int, str]:
-        status = main(list(argv))
+        # The usual port may be another test's.
+        status = main(["--port", str(free_port()), *argv])
         return status, capsys.readouterr().err.splitlines()[-1]
 
     return last_line

@@ -137,11 +137,14 @@ class Call:
         """Make this picture instead; False where it is too late for another one, or for a longer
         one. `order` is for the slot of this call."""
         with self._lock:
-            if self._ended.is_set() or seconds > self.seconds:
+            if self._ended.is_set():
                 return False
+            is_same = order.request == self._order.request
             if self._bound_at is not None:
-                is_same = order.request == self._order.request
                 return is_same and not self._watch.is_stopped(self.slot)
+            # The same picture keeps its place in the queue, also where others proved to be slow.
+            if seconds > self.seconds and not is_same:
+                return False
             self._order = order
             self._is_stopped = False
             self._watch.stop(self.slot, on=False)

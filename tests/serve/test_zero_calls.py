@@ -42,6 +42,14 @@ def test_the_same_picture_is_waited_for_unless_it_was_stopped() -> None:
     assert not call.take_over(order(SUN), 5)
 
 
+@pytest.mark.parametrize("is_bound", [False, True])
+def test_the_same_picture_keeps_its_place_where_others_proved_to_be_slow(is_bound: bool) -> None:
+    call = Call(order(SUN), 5, Watch())
+    if is_bound:
+        call.bind()
+    assert call.take_over(order(SUN), 6)
+
+
 def test_what_was_stopped_in_the_queue_goes_on_with_what_takes_over() -> None:
     watch = Watch()
     call = Call(order(SUN), 5, watch)
