@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import anyio
 import gradio as gr
 
-from klein_ui import mailboxes
+from klein_ui import limits, mailboxes
 from klein_ui.contract import Stage
 from klein_ui.events import Closing, Event, Failed, Shown, Switched
 from klein_ui.ui import watch, wire
@@ -77,8 +77,8 @@ class Lanes:
         name = f"lane-{request.session_hash}"
         is_new = name not in self._lanes
         lane = self._open(name, request)
-        if lane is None:
-            yield wire.failed(Failed(0, wire.FULL))
+        if isinstance(lane, str):
+            yield wire.no_place(lane)
             return
         self._own(lane, name)
         refused = hear(self._services, name, message, lane.keeper)
@@ -109,14 +109,20 @@ class Lanes:
         self._services.limits.leave(lane.address)
         self._services.dispatcher.close(name)
 
-    def _open(self, name: str, request: gr.Request) -> _Lane | None:
+    def _open(self, name: str, request: gr.Request) -> _Lane | str:
+        """The lane of a page, or why there is none for it."""
         lane, services, asked = self._lanes.get(name), self._services, request.request
+        if lane is not None:
+            return lane
+        if services.dispatcher.is_full():
+            return wire.FULL
         address = address_of(asked) if asked else ""
-        if lane is None and not services.dispatcher.is_full() and services.limits.enter(address):
-            keeper = Keeper(services.history, owner_of(asked) if asked else "")
-            outbox = Outbox(asyncio.get_running_loop())
-            lane = self._lanes[name] = _Lane(outbox, keeper, address)
-            services.dispatcher.open(name, outbox.put)
+        if not services.limits.enter(address):
+            return limits.TOO_MANY_PAGES
+        keeper = Keeper(services.history, owner_of(asked) if asked else "")
+        outbox = Outbox(asyncio.get_running_loop())
+        lane = self._lanes[name] = _Lane(outbox, keeper, address)
+        services.dispatcher.open(name, outbox.put)
         return lane
 
     def _own(self, lane: _Lane, name: str) -> None:

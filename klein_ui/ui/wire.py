@@ -158,6 +158,11 @@ def failed(event: Failed) -> str:
     return _text(type="error", seq=event.seq, field=None, sentence=event.sentence)
 
 
+def no_place(sentence: str) -> str:
+    """That there is none for this page, whatever it asks for."""
+    return _text(type="error", seq=None, field=None, sentence=sentence)
+
+
 def invalid(seq: int | None, error: InvalidRequest) -> str:
     """The request was refused, and what to mend."""
     return _text(type="error", seq=seq, field=error.field, sentence=str(error))

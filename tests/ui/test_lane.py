@@ -10,7 +10,7 @@ from typing import cast
 import gradio as gr
 import pytest
 
-from klein_ui import dispatcher, mailboxes
+from klein_ui import dispatcher, limits, mailboxes
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Source
@@ -133,8 +133,17 @@ async def test_an_emptied_prompt_drops_what_waits(services: Services) -> None:
 
 async def test_a_full_server_says_so(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "MAX_SESSIONS", 0)
-    got = await replies(Lanes(services), message(0))
-    assert got[0]["sentence"] == wire.FULL
+    got = await replies(Lanes(services), message(7))
+    # Of no request: what a page hears of an older one than its newest is not shown.
+    assert [(one["seq"], one["sentence"]) for one in got] == [(None, wire.FULL)]
+
+
+async def test_an_address_with_too_many_pages_hears_so(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.limits, "enter", lambda address: False)
+    got = await replies(Lanes(services), message(7))
+    assert [one["sentence"] for one in got] == [limits.TOO_MANY_PAGES]
 
 
 async def test_a_page_that_asks_while_the_app_ends_is_told_so(services: Services) -> None:
