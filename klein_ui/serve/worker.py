@@ -6,9 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -23,11 +22,11 @@ from klein_ui.contract import (
     Loras,
     Pictures,
     Request,
-    Stage,
     Superseded,
 )
 from klein_ui.loading import Source
 from klein_ui.serve import wire
+from klein_ui.serve.job import Job, job_from
 from klein_ui.serve.kept import Kept
 from klein_ui.serve.wire import Message
 from klein_ui.uploads import digest_of
@@ -36,6 +35,9 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 """How often a lane hears that its replica lives, and how many there are."""
+HUNG_S = 240.0
+"""How long a step may take before nothing is hoped for of this process; the app that waits for it
+calls itself unhealthy after 300."""
 COUNT_S = 1.0
 """How long the number of replicas is believed."""
 
@@ -53,18 +55,6 @@ class Unwell(Exception):
     def __init__(self, why: str, *, begun: bool = False) -> None:
         super().__init__(why)
         self.begun = begun
-
-
-@dataclass(slots=True)
-class Job:
-    """A picture on its way: what was asked, whose lane it is, and whether it is to stop."""
-
-    run: int
-    request: Request
-    stage: Stage
-    preview: bool
-    loras: dict[str, str]
-    stops: Event = field(default_factory=Event)
 
 
 class Worker:
@@ -86,6 +76,8 @@ class Worker:
         self._lost = ""
         self._lanes: set[_Lane] = set()
         self._busy_s, self._began, self._since = 0.0, 0.0, time.monotonic()
+        self._alive_at = 0.0
+        self._running: Job | None = None
         self.loads = 0
         source = offer(self._kept.pictures, self._kept.loras)
         self.row = source.row
@@ -93,6 +85,8 @@ class Worker:
 
     def check(self) -> None:
         """Raises `Unwell` where only a new process helps."""
+        if self._began and time.monotonic() - self._alive_at > HUNG_S:
+            self._lost = f"the engine was not heard of for {HUNG_S:.0f} s"
         if self._lost:
             raise Unwell(self._lost)
 
@@ -104,8 +98,16 @@ class Worker:
         self._busy_s, self._since = 0.0, now
         return min(1.0, share)
 
+    def alive(self) -> None:
+        """The engine has done a step."""
+        self._alive_at = time.monotonic()
+
     def close(self) -> None:
         """Free the engine."""
+        if self._began and self._lost:
+            # A thread that hangs is not waited for.
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            return
         self._thread.submit(self._engine.close).result()
         self._thread.shutdown()
 
@@ -169,6 +171,11 @@ class Worker:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             while True:
                 await asyncio.sleep(BEAT_S)
+                try:
+                    self.check()
+                except Unwell:
+                    await lane.leave_running(self._running)
+                    return
                 await lane.say({"type": "beat", **self._news()})
 
     def missing(self, job: Job) -> tuple[list[str], list[str]]:
@@ -211,6 +218,7 @@ class Worker:
     def _counted(self, work: Callable[[], Any]) -> Any:
         # What was before this in the queue may have ended the engine.
         self.check()
+        self.alive()
         self._began = time.monotonic()
         try:
             return work()
@@ -223,8 +231,10 @@ class Worker:
         finally:
             self._busy_s += time.monotonic() - max(self._began, self._since)
             self._began = 0.0
+            self._running = None
 
     def _render(self, job: Job, hooks: Hooks) -> Frame:
+        self._running = job
         self._kept.loras.mean(job.loras)
         return self._engine.render(job.request, job.stage, hooks)
 
@@ -270,13 +280,20 @@ class _Lane:
                 await self.say({"type": "refused", "run": refused})
             await self._socket.close(1011)
 
+    async def leave_running(self, job: Job | None) -> None:
+        """Close; of all jobs only `job` was begun."""
+        if job is not None and self._job is job:
+            # Its app hears no refusal, and so knows which picture it was.
+            self._job = None
+        await self.leave()
+
     async def listen(self) -> None:
         """Do what the app asks for, until it leaves. Raises `ValueError` for what is no message."""
         while True:
             message = await self._socket.receive_json()
             match message["type"]:
                 case "render":
-                    self._job = _job(message)
+                    self._job = job_from(message)
                     await self._begin()
                 case "picture" | "lora":
                     await self._keep(message)
@@ -331,9 +348,7 @@ class _Lane:
         except Unwell as error:
             log.critical("this replica is of no more use: %s", error)
             if error.begun:
-                # Its app hears no refusal, and so knows which picture it was.
-                self._job = None
-                await self.leave()
+                await self.leave_running(self._job)
             else:
                 await self.leave(run)
             await self._worker.dismiss()
@@ -354,6 +369,7 @@ class _Lane:
 
     async def _rendered(self, job: Job) -> None:
         def superseded(steps_done: int) -> bool:
+            self._worker.alive()
             # The app asked itself before the first step, and after the last one it is too late.
             if 0 < steps_done < job.request.steps and not job.stops.is_set():
                 self._soon({"type": "step", "run": job.run, "steps": steps_done})
@@ -369,12 +385,3 @@ class _Lane:
     def _soon(self, message: Message, data: bytes = b"") -> None:
         """Say it from the engine's thread, which does not wait."""
         asyncio.run_coroutine_threadsafe(self.say(message, data), self._loop)
-
-
-def _job(message: Message) -> Job:
-    request = wire.request_from(message["request"])
-    names = [lora.name for lora in request.loras]
-    digests = [str(digest) for digest in message["loras"]]
-    loras = dict(zip(names, digests, strict=True))
-    stage, preview = Stage(message["stage"]), bool(message["preview"])
-    return Job(int(message["run"]), request, stage, preview, loras)

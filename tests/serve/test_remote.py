@@ -190,6 +190,30 @@ def test_a_replica_without_a_device_says_so_to_the_cluster_and_is_no_place_for_a
         Link(home.url)
 
 
+def test_a_replica_that_hangs_says_so_to_the_cluster_and_what_it_had_is_made_elsewhere(
+    home: House,
+    dispatcher: Dispatcher,
+    engines: list[Looking],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home.add("two")
+    ears = Ears()
+    dispatcher.open("a", ears)
+    wait_for(lambda: len([lane for lane in dispatcher.lanes if lane.place]) == 2)
+    for engine in engines:
+        engine.steps.free.clear()
+    dispatcher.submit("a", asked("sun"), 1)
+    wait_for(lambda: any(not engine.steps.waiting.empty() for engine in engines))
+    (hung,) = (place for place, engine in enumerate(engines) if not engine.steps.waiting.empty())
+    engines[1 - hung].steps.free.set()
+    monkeypatch.setattr(worker, "HUNG_S", 0.05)
+    shown = ears.shown()
+    assert (shown.seq, shown.frame.request.prompt) == (1, "sun")
+    with pytest.raises(Unwell, match="not heard of"):
+        home.workers[("one", "two")[hung]].check()
+    home.workers[("one", "two")[1 - hung]].check()
+
+
 def test_what_waited_behind_the_picture_that_ended_a_replica_is_not_blamed(
     engine: RemoteEngine, home: House, engines: list[Looking], sources: Sources
 ) -> None:
