@@ -51,6 +51,7 @@ NOBODY = (
     "what it will draw with, or draw on this machine with --engine local."
 )
 NO_MODEL = "The cluster at {} has no model; start one there with “python -m klein_ui.serve”."
+LEFT = "The cluster at {} has no {} any more; choose another model."
 
 
 class RemoteEngine:
@@ -206,7 +207,7 @@ def _row(address: str, prefix: str) -> ModelRow | None:
 
 def source(engine: str, row: ModelRow, pictures: Pictures, loras: Loras) -> Source:
     """The model of `row` in the cluster that `engine` names. While nobody answers there, loading
-    it waits, and says so."""
+    it waits, and says so; where the cluster has other models by now, it fails."""
     netloc = urlsplit(engine).netloc
     url, sources = f"ws://{netloc}{prefix_of(row.name)}/lane", Sources(pictures, loras)
 
@@ -217,11 +218,22 @@ def source(engine: str, row: ModelRow, pictures: Pictures, loras: Loras) -> Sour
                 return RemoteEngine(url, sources)
             except Unreachable as error:
                 log.info("no replica: %s", error)
+                if _has_only_others(engine, row):
+                    raise EngineFailed(LEFT.format(engine, row.title)) from error
                 report(Progress("reconnecting", GONE.format(engine)))
                 time.sleep(RETRY_S)
 
     wanted = asked({}, row)
     return Source(row, load, (*wanted.drafts[:1], wanted.request))
+
+
+def _has_only_others(engine: str, row: ModelRow) -> bool:
+    """Whether the cluster answers, draws something, and knows no `row`, starting or not."""
+    try:
+        prefixes = {quote(prefix) for prefix in _asked(f"{address_of(engine)}/-/routes")}
+    except (OSError, ValueError):
+        return False
+    return bool(prefixes) and prefix_of(row.name) not in prefixes
 
 
 def _asked(url: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ import pytest
 
 import app
 from klein_ui import settings
-from klein_ui.contract import EngineFailed
+from klein_ui.contract import EngineFailed, Progress
 from klein_ui.loras import LoraShelf
 from klein_ui.models import KLEIN_4B, POSTCARD
 from klein_ui.serve import remote, wire
@@ -79,6 +79,35 @@ def test_an_app_begins_with_the_first_or_with_what_was_chosen(tmp_path: Path) ->
         assert begun(engine, tmp_path, "--model", OURS.name)[1] == OURS.name
         with pytest.raises(EngineFailed, match="choose one of postcard, somebody/their model"):
             begun(engine, tmp_path, "--model", "klein-9b")
+
+
+def test_a_model_that_has_left_the_cluster_is_not_waited_for(tmp_path: Path) -> None:
+    store, loras = PictureStore(tmp_path, 2**20, 2**20), LoraShelf(tmp_path / "loras")
+    with answering(CLUSTER) as engine:
+        gone = remote.source(engine, KLEIN_4B, store, loras)
+        with pytest.raises(EngineFailed, match="any more; choose another model"):
+            gone.load(lambda progress: None)
+
+
+class Said(Exception):
+    """Ends a loading that would wait."""
+
+
+@pytest.mark.parametrize("name", ["loading", "postcard"])
+def test_a_model_that_starts_is_waited_for(tmp_path: Path, name: str) -> None:
+    store, loras = PictureStore(tmp_path, 2**20, 2**20), LoraShelf(tmp_path / "loras")
+    told: list[str] = []
+
+    def report(progress: Progress) -> None:
+        told.append(progress.phase)
+        if progress.phase == "reconnecting":
+            raise Said
+
+    with answering(CLUSTER) as engine:
+        starts = remote.source(engine, replace(POSTCARD, name=name), store, loras)
+        with pytest.raises(Said):
+            starts.load(report)
+    assert told == ["connecting", "reconnecting"]
 
 
 def test_an_empty_cluster_says_what_to_do() -> None:
