@@ -12,6 +12,9 @@ from klein_ui.store import PictureStore
 PICTURES_BYTES, MEMORY_BYTES = 2 * 2**30, 256 * 2**20
 LORAS_BYTES = 16 * 2**30
 
+NO_ROOM = (
+    "The machine that draws has no room left for the LoRA; switch it off, or make room on its disk."
+)
 UNSENT = "The LoRA “{}” did not reach the machine that draws; switch it off and on again."
 
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -48,10 +51,14 @@ class SentLoras:
         return there
 
     def put(self, digest: str, data: bytes) -> None:
-        """Keep a file. Raises `InvalidLora` where it is another one than was announced."""
+        """Keep a file. Raises `InvalidLora` where it is another one than was announced, or where
+        there is no room for it."""
         if hashlib.sha256(data).hexdigest() != digest:
             raise InvalidLora("A LoRA came damaged; switch it off and on again.")
-        files.write(self._path(digest), data)
+        try:
+            files.write(self._path(digest), data)
+        except OSError as error:
+            raise InvalidLora(NO_ROOM) from error
         self._used[digest] = self._used.pop(digest, None)
         self._tidy()
 
