@@ -34,7 +34,7 @@ class Durations:
 
     def __init__(self, weights_bytes: int) -> None:
         self._step_mpx_s = STEP_MPX_S * weights_bytes / OF_BYTES
-        self._start_s = START_S + weights_bytes / START_BYTES_S
+        self._reckoned_start_s = self._start_s = START_S + weights_bytes / START_BYTES_S
         self._slowness = 1.0
         self._lock = Lock()
 
@@ -55,9 +55,11 @@ class Durations:
             self._slowness = max(slowness, mean)
 
     def started(self, start_s: float) -> None:
-        """A process took so long from its order to its first step."""
+        """A process took so long from its order to its first step: a longer start counts at once,
+        a quicker one by and by, and never for less than reckoned."""
         with self._lock:
-            self._start_s = max(self._start_s, start_s)
+            mean = self._start_s + WEIGHT * (start_s - self._start_s)
+            self._start_s = max(self._reckoned_start_s, start_s, mean)
 
     def _reckoned_s(self, request: Request) -> float:
         return BESIDE_S + self._step_mpx_s * request.steps * request.seen_pixels / 1e6

@@ -56,9 +56,14 @@ def test_a_kept_picture_teaches_nothing() -> None:
     assert durations.seconds(PICTURE) == Durations(BYTES).seconds(PICTURE)
 
 
-def test_a_start_that_took_longer_is_reckoned_with_from_then_on() -> None:
+def test_a_start_that_took_longer_counts_at_once_and_is_forgotten_by_and_by() -> None:
     durations = Durations(BYTES)
     durations.started(1.0)
     assert durations.seconds(PICTURE) == 10
     durations.started(20.0)
     assert durations.seconds(PICTURE) == 24
+    durations.started(6.0)
+    assert 10 < durations.seconds(PICTURE) < 24
+    for _ in range(20):
+        durations.started(1.0)
+    assert durations.seconds(PICTURE) == 10
