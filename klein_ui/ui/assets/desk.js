@@ -9,7 +9,7 @@ const PAUSE_MS = 1_500;
  * `fields()` of the message, `wants(text)` whether there is something to make, `painted(frame)`
  * after each picture, `arrived(header, bytes, message)` with each one, `asking()` before each request, `sent(message)` after it, `emptied()` when
  * nothing is wanted any more, `looking()` before a kept picture comes on screen, `resized()` when the size became another,
- * `refit()` when the model did, `named()` once a kept picture on screen has a name.
+ * `refit()` when the model did, `named()` what of those is looked at, once it has a name.
  */
 function createDesk(root, config, wire, plus = {}) {
   const find = (selector) => root.querySelector(selector);
@@ -136,7 +136,8 @@ function createDesk(root, config, wire, plus = {}) {
 
   /** What to keep of this moment: the full picture; what is on screen where somebody types on before that. */
   async function kept() {
-    await plus.named?.();
+    const looked = await plus.named?.();
+    if (looked) return looked;
     const shown = picture();
     const full = await Promise.race([settled(), new Promise((leave) => leaving.push(leave))]);
     return full ?? shown;

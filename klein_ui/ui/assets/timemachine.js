@@ -23,7 +23,6 @@ function createTimeMachine(root, url, config) {
   let branch = null;
   let unfilled = false;
   let looks = 0;
-  let coming = null;
   let hasOlder = true;
 
   const indexOf = (id) => (ids.has(id) ? ids.get(id) : -1);
@@ -110,12 +109,7 @@ function createTimeMachine(root, url, config) {
   }
 
   /** On screen at once, from what is in the browser; in its fields once somebody stops there. */
-  function look(state) {
-    coming = bring(state);
-    return coming;
-  }
-
-  async function bring(state) {
+  async function look(state) {
     const mine = (looks += 1);
     current = state;
     unfilled = true;
@@ -149,11 +143,13 @@ function createTimeMachine(root, url, config) {
     name(current);
   }
 
-  /** Once what is looked at is there and has its name. */
+  /** What is looked at, once it has its name, whether its picture is there yet or not; null while nothing is. */
   async function named() {
     stop();
-    await coming;
-    if (current && branch?.id === current.id) await name(current);
+    if (!current || branch?.id !== current.id) return null;
+    const state = current;
+    await name(state);
+    return state.frame ? { frame: state.frame, prompt: state.prompt, seed: state.seed } : null;
   }
 
   /** For Copy, Download, Pin and Edit this: the picture under a name of its own. */
