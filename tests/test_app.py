@@ -22,6 +22,15 @@ from .started import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG_S = 90.0
+PAGE_ONLY = """
+import sys, app
+from klein_ui import settings
+from klein_ui.ui import page
+services = app.services_for(settings.read(sys.argv[1:]))
+page.launch(page.build(services), services, block_thread=False)
+print([name for name in ("diffusers", "transformers", "ray") if name in sys.modules])
+services.close()
+"""
 
 
 def hear_ctrl_c() -> None:
@@ -74,10 +83,10 @@ def test_a_wrong_model_ends_in_one_sentence() -> None:
     assert "hub id such as" in line
 
 
-def test_the_page_waits_for_no_diffusers() -> None:
+def test_the_page_waits_for_no_diffusers(tmp_path: Path) -> None:
     """Which takes longer to import than everything else: its model brings it."""
-    code = "import sys, app; print([name for name in ('diffusers', 'ray') if name in sys.modules])"
-    found = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
+    argv = [sys.executable, "-c", PAGE_ONLY, "--model", "postcard", "--data-dir", str(tmp_path)]
+    found = subprocess.check_output(argv, cwd=ROOT, text=True)
     assert found.splitlines()[-1] == "[]"
 
 

@@ -52,6 +52,7 @@ def compiles(engine: KleinEngine, counter: CompileCounter, *loras: Lora) -> int:
     return int(counter.frame_count) - before
 
 
+@pytest.mark.long
 def test_swapping_loras_compiles_nothing_again(
     engine: KleinEngine, compiled: CompileCounter, shelf: Path
 ) -> None:
@@ -86,6 +87,7 @@ def test_each_step_of_rank_is_compiled_once_at_most(
     assert made == [2, 2, 0, 0]
 
 
+@pytest.mark.long
 def test_what_is_compiled_obeys_loras_that_come_later(
     engine: KleinEngine, compiled: CompileCounter, small_model: Path, shelf: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_short_times_are_asked_for(day: dict[str, Any], zero: DeviceApi) -> None
     assert max(asked_s) < 60
 
 
+@pytest.mark.long
 def test_weights_that_were_packed_at_the_launch_render_the_same(
     zero: DeviceApi, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from klein_ui import models, pacing, settings, validate
 from klein_ui.contract import InvalidLora
@@ -180,9 +180,17 @@ def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browse
     """A profile that knows nobody; `@pytest.mark.parametrize("context", [...], indirect=True)` sets
     up one of its own."""
     if not hasattr(request, "param"):
-        shared = request.getfixturevalue("profile")
+        shared: BrowserContext = request.getfixturevalue("profile")
+        origins: set[str] = set()
+
+        def visited(request: Request) -> None:
+            if request.is_navigation_request() and request.url.startswith("http"):
+                origins.add(_origin(request.url))
+
+        shared.on("request", visited)
         yield shared
-        _forget(shared)
+        shared.remove_listener("request", visited)
+        _forget(shared, origins)
         return
     fresh = browser.new_context(**{**DESK, **request.param})
     fresh.add_init_script(RECORD)
@@ -221,17 +229,22 @@ def _as_it_is(page: Page) -> None:
     """Prepare nothing."""
 
 
-def _forget(profile: BrowserContext) -> None:
-    """All that a visit left behind, but for the files of the page."""
+def _forget(profile: BrowserContext, origins: set[str]) -> None:
+    """All that a visit of `origins` left behind, but for the files of the page."""
     for opened in profile.pages:
-        found = urlsplit(opened.url)
-        if found.scheme == "http":
-            session = profile.new_cdp_session(opened)
-            origin = f"{found.scheme}://{found.netloc}"
-            session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORED})
         opened.close()
+    blank = profile.new_page()
+    session = profile.new_cdp_session(blank)
+    for origin in origins:
+        session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORED})
+    blank.close()
     profile.clear_cookies()
     profile.clear_permissions()
+
+
+def _origin(url: str) -> str:
+    found = urlsplit(url)
+    return f"{found.scheme}://{found.netloc}"
 
 
 def _watch(tab: Tab) -> None:

@@ -25,7 +25,7 @@ from .boards import (
     said,
 )
 from .tab import Site, Tab
-from .test_looks import CONTRAST, THEMES, _context
+from .test_looks import CONTRAST, _context
 
 
 def test_the_search_leaves_what_has_the_words(wall: Tab) -> None:
@@ -265,7 +265,15 @@ def test_five_hundred_pins_are_comfortable(open_tab: Callable[..., Tab], own: Si
 
 @pytest.mark.parametrize(
     "context",
-    [_context(size, theme) for size in ("desk", "phone") for theme in THEMES],
+    # The other two of the four: make test-long.
+    [
+        _context("desk", "light"),
+        _context("phone", "dark"),
+        *(
+            pytest.param(_context(*one), marks=pytest.mark.long)
+            for one in (("desk", "dark"), ("phone", "light"))
+        ),
+    ],
     indirect=True,
 )
 def test_it_stands_out_and_fits(wall: Tab) -> None:

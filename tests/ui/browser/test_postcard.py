@@ -40,6 +40,7 @@ def typed(tab: Tab, prompt: str) -> Image.Image:
         return picture.convert("RGB")
 
 
+@pytest.mark.long
 def test_pictures_follow_the_hour_and_the_terrain(
     open_tab: Callable[..., Tab], real_site: Site
 ) -> None:

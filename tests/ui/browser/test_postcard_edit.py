@@ -75,7 +75,12 @@ def instruct(tab: Tab, text: str) -> np.ndarray:
     return result(tab)
 
 
-@pytest.mark.parametrize("text", list(EDITS))
+FIRST, *OTHERS = EDITS
+
+
+@pytest.mark.parametrize(
+    "text", [FIRST, *(pytest.param(text, marks=pytest.mark.long) for text in OTHERS)]
+)
 def test_an_instruction_changes_what_it_names_and_keeps_the_rest(
     edit: Tab, files: dict[str, Path], text: str
 ) -> None:

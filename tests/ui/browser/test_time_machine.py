@@ -17,7 +17,7 @@ from klein_ui.ui.owners import COOKIE, browser
 from klein_ui.validate import asked
 
 from .tab import CANVAS, Site, Tab
-from .test_looks import CONTRAST, THEMES, _context
+from .test_looks import CONTRAST, _context
 
 MOMENTS = "#klein .klein-moment"
 CURRENT = '#klein .klein-moment[aria-selected="true"]'
@@ -255,7 +255,14 @@ def test_hundreds_of_states_are_looked_at_from_the_cache(
 
 @pytest.mark.parametrize(
     "context",
-    [_context(size, theme) for size in ("desk", "phone") for theme in THEMES],
+    [
+        _context("desk", "light"),
+        _context("phone", "dark"),
+        *(
+            pytest.param(_context(*one), marks=pytest.mark.long)
+            for one in (("desk", "dark"), ("phone", "light"))
+        ),
+    ],
     indirect=True,
 )
 def test_it_stands_out_and_fits(open_tab: Callable[..., Tab], own: Site) -> None:
