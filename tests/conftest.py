@@ -22,11 +22,16 @@ Image.init()
 READERS, IDS, MOST_PIXELS = dict(Image.OPEN), list(Image.ID), Image.MAX_IMAGE_PIXELS
 
 
+# All that is imported and collected stays: looking through it again and again is for nothing.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Each load of a model has Python look for what nobody holds any more: among all that the tests
     of this process have imported, a third of a second every time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -85,7 +85,8 @@ def test_a_wrong_model_ends_in_one_sentence() -> None:
 
 def test_the_page_waits_for_no_diffusers(tmp_path: Path) -> None:
     """Which takes longer to import than everything else: its model brings it."""
-    argv = [sys.executable, "-c", PAGE_ONLY, "--model", "postcard", "--data-dir", str(tmp_path)]
+    argv = [sys.executable, "-c", PAGE_ONLY, "--port", str(free_port()), "--model", "postcard"]
+    argv += ["--data-dir", str(tmp_path)]
     found = subprocess.check_output(argv, cwd=ROOT, text=True)
     assert found.splitlines()[-1] == "[]"
 

@@ -91,6 +91,7 @@ def pixels(tab: Tab, *loras: Lora) -> Pixels:
         return np.asarray(picture.convert("RGB"))
 
 
+@pytest.mark.long
 def test_one_changes_the_picture_two_change_it_more_and_nothing_of_it_stays(
     tab: Tab, open_tab: Callable[..., Tab], small: Small
 ) -> None:
