@@ -19,7 +19,7 @@ run: $(VENV)/.app ## serve the app on http://127.0.0.1:7860 (flags: make run ARG
 	$(BIN)/python app.py $(ARGS)
 
 test: $(VENV)/.dev chromium ## run the tests, offline and on the CPU (one file: make test ARGS=tests/test_pacing.py)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(VENV)/.dev chromium ## run the tests that take minutes: kills, interleavings, 10,000 abandoned sessions, anything for the validators, a password changed, benches
 	$(BIN)/python -m pytest -m long $(ARGS)

@@ -8,6 +8,8 @@ import pytest
 from klein_ui.contract import InvalidLora
 from klein_ui.serve.kept import SentLoras
 
+from ..kept import fill, mounted
+
 
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
@@ -29,6 +31,14 @@ def test_what_came_damaged_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(InvalidLora, match="damaged"):
         loras.put(digest(b"one"), b"on")
     assert not loras.has(digest(b"one"))
+
+
+def test_a_full_disk_is_the_loras_sentence_and_not_the_pictures_fault(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=64k") as disk:
+        loras = SentLoras(disk / "loras")
+        fill(disk / "rest")
+        with pytest.raises(InvalidLora, match="no room left"):
+            loras.put(digest(b"one" * 9000), b"one" * 9000)
 
 
 def test_no_digest_leads_out_of_the_folder(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Tab:
         """Type with the keyboard into whatever has the focus."""
         self.page.keyboard.type(text, delay=delay_ms)
 
-    def settle(self, timeout_ms: float = 10_000) -> None:
+    def settle(self, timeout_ms: float = 20_000) -> None:
         """Wait until the picture on screen is the final one of the newest prompt."""
         self.page.wait_for_function(SETTLED, arg=self.canvas, timeout=timeout_ms)
 
