@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Two threads that spin while they wait for each other stand still on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-# They start the app dozens of times, which is compiled once.
+# The tests start the app dozens of times: it is compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
 # Exactly what the tests ran with, the packages of the packages too.

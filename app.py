@@ -194,9 +194,10 @@ def lent_model(
 ) -> tuple[Choices, str]:
     """The one model of a Space on ZeroGPU: there before the page is, and for good. Raises
     `EngineFailed`."""
-    choice = chosen_model(chosen)
+    # Here diffusers has to come before the page: so do the weights.
     from klein_ui.serve import zero_place
 
+    choice = chosen_model(chosen)
     cache_bytes = chosen.cache_mb * 2**20
     engine = zero_place.place(choice, cache_bytes, say, pictures, loras, visitors.of)
     visitors.tell(engine.unwanted)

@@ -190,12 +190,8 @@ def test_a_replica_without_a_device_says_so_to_the_cluster_and_is_no_place_for_a
         Link(home.url)
 
 
-def test_a_replica_that_hangs_says_so_to_the_cluster_and_what_it_had_is_made_elsewhere(
-    home: House,
-    dispatcher: Dispatcher,
-    engines: list[Looking],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def stuck(home: House, dispatcher: Dispatcher, engines: list[Looking]) -> tuple[Ears, int]:
+    """Of two replicas one stands in the midst of “sun”; who waits for it, and which one it is."""
     home.add("two")
     ears = Ears()
     dispatcher.open("a", ears)
@@ -204,8 +200,18 @@ def test_a_replica_that_hangs_says_so_to_the_cluster_and_what_it_had_is_made_els
         engine.steps.free.clear()
     dispatcher.submit("a", asked("sun"), 1)
     wait_for(lambda: any(not engine.steps.waiting.empty() for engine in engines))
-    (hung,) = (place for place, engine in enumerate(engines) if not engine.steps.waiting.empty())
-    engines[1 - hung].steps.free.set()
+    (hit,) = (place for place, engine in enumerate(engines) if not engine.steps.waiting.empty())
+    engines[1 - hit].steps.free.set()
+    return ears, hit
+
+
+def test_a_replica_that_hangs_says_so_to_the_cluster_and_what_it_had_is_made_elsewhere(
+    home: House,
+    dispatcher: Dispatcher,
+    engines: list[Looking],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ears, hung = stuck(home, dispatcher, engines)
     monkeypatch.setattr(worker, "HUNG_S", 0.05)
     shown = ears.shown()
     assert (shown.seq, shown.frame.request.prompt) == (1, "sun")
@@ -317,16 +323,7 @@ def dispatcher(home: House, sources: Sources) -> Iterator[Dispatcher]:
 def test_what_a_killed_replica_had_is_made_elsewhere_within_two_seconds(
     home: House, dispatcher: Dispatcher, engines: list[Looking]
 ) -> None:
-    home.add("two")
-    ears = Ears()
-    dispatcher.open("a", ears)
-    wait_for(lambda: len([lane for lane in dispatcher.lanes if lane.place]) == 2)
-    for engine in engines:
-        engine.steps.free.clear()
-    dispatcher.submit("a", asked("sun"), 1)
-    wait_for(lambda: any(not engine.steps.waiting.empty() for engine in engines))
-    (hit,) = (place for place, engine in enumerate(engines) if not engine.steps.waiting.empty())
-    engines[1 - hit].steps.free.set()
+    ears, hit = stuck(home, dispatcher, engines)
     killed_at = time.monotonic()
     home.kill(("one", "two")[hit])
     shown = ears.shown()
