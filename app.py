@@ -178,6 +178,7 @@ def loaded(
     # Brings diffusers with it, which takes seconds: the page is up meanwhile.
     from klein_ui.engine import loader
 
+    logs.tame()
     return loader.load(choice, cache_bytes, report, pictures, loras)
 
 
@@ -186,6 +187,7 @@ def safety_check(folder: Path) -> Check:
     # Brings transformers with it, for those who want a check.
     from klein_ui.engine import safety
 
+    logs.tame()
     return safety.load(folder)
 
 

@@ -25,7 +25,7 @@ MOST_PLACES = 12
 """How many of the innermost places of an error are named."""
 
 # They print what they like, with a format of their own.
-_OTHERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio")
+_OTHERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "diffusers", "transformers")
 
 
 class Lines(logging.Formatter):
@@ -81,7 +81,8 @@ def configure(kind: str) -> None:
 
 
 def tame() -> None:
-    """Have the server's own loggers, which were set up when it started, log as all others do."""
+    """Have the loggers of others, which set themselves up when the server starts and when a model
+    brings its libraries, log as all do."""
     for name in _OTHERS:
         logger = logging.getLogger(name)
         logger.handlers.clear()

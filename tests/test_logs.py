@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import sys
 import threading
 
@@ -76,3 +77,16 @@ def test_the_package_of_mcp_quotes_nobody() -> None:
     assert record.getMessage() == "MCP, session:7"
     quiet = logging.LogRecord("mcp", logging.INFO, path, 7, "Terminating", (), None)
     assert not logs.Discreet().filter(quiet)
+
+
+def test_what_libraries_say_is_an_object_too() -> None:
+    code = (
+        "import logging, diffusers, transformers; from klein_ui import logs;"
+        "logs.configure('json'); logs.tame();"
+        "[logging.getLogger(name).warning('odd') for name in ('diffusers.x', 'transformers.x')]"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [json.loads(line)["from"] for line in run.stderr.splitlines()] == [
+        "diffusers.x",
+        "transformers.x",
+    ]
