@@ -8,7 +8,7 @@ import anyio
 import gradio as gr
 
 from klein_ui import limits, mailboxes
-from klein_ui.contract import Stage
+from klein_ui.contract import InvalidRequest, Stage
 from klein_ui.events import Closing, Event, Failed, Shown, Switched
 from klein_ui.ui import watch, wire
 from klein_ui.ui.addresses import address_of
@@ -52,12 +52,17 @@ def place(services: Services, blocks: gr.Blocks) -> None:
 
 @dataclass(slots=True)
 class _Lane:
-    """One page's events: the newest one owns the outbox, older ones end."""
+    """One page's events: the newest one owns the outbox, older ones end.
+
+    `heard` and `answered` are the newest numbers that came and that got their last reply.
+    """
 
     outbox: Outbox
     keeper: Keeper
     address: str
     owner: object = None
+    heard: int = -1
+    answered: int = -1
     reaper: asyncio.TimerHandle | None = None
     unread: int = 0
     read_at: float = 0.0
@@ -80,8 +85,12 @@ class Lanes:
         if isinstance(lane, str):
             yield wire.no_place(lane)
             return
+        seq = _seq_of(message)
+        if seq is not None and seq < lane.heard:
+            # Requests are on their way side by side, and one may overtake another.
+            return
         self._own(lane, name)
-        refused = hear(self._services, name, message, lane.keeper)
+        refused = self._hear(lane, name, message, seq)
         wants = refused is None and _wants(said := wire.up(message))
         if is_new and not wants:
             # A place is for who gets something.
@@ -125,6 +134,14 @@ class Lanes:
         services.dispatcher.open(name, outbox.put)
         return lane
 
+    def _hear(self, lane: _Lane, name: str, message: str, seq: int | None) -> str | None:
+        """Hand the message on, the answer where it is refused; one that is said again because its
+        replies were lost goes on only where it got them all."""
+        if seq is not None and lane.answered < seq == lane.heard:
+            return None
+        lane.heard = lane.heard if seq is None else seq
+        return hear(self._services, name, message, lane.keeper)
+
     def _own(self, lane: _Lane, name: str) -> None:
         """Make the running task the one that hears."""
         lane.owner = object()
@@ -164,8 +181,11 @@ class Lanes:
                 yield wire.busy(ahead)
             for came in lane.outbox.take():
                 event = await watch.seen(self._services, came)
-                yield await self._text(event, lane.keeper)
-                if _is_last(event, said):
+                text = await self._text(event, lane.keeper)
+                if is_last := _is_last(event, said):
+                    lane.answered = max(lane.answered, said.seq)
+                yield text
+                if is_last:
                     return
 
     async def _text(self, event: Event, keeper: Keeper) -> str:
@@ -182,6 +202,14 @@ class Lanes:
 
 def _session_of(name: str) -> str:
     return name.removeprefix("lane-")
+
+
+def _seq_of(message: object) -> int | None:
+    """The number of a message; None where it cannot be read."""
+    try:
+        return wire.up(message).seq
+    except InvalidRequest:
+        return None
 
 
 def _wants(said: wire.Up) -> bool:

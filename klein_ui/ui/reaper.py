@@ -24,8 +24,9 @@ MOST_SESSIONS = 64
 nothing in them, so one that is gone is made anew."""
 MOST_LISTENERS = 2000
 MOST_NAME_CHARS = 64
-MOST_RECORDS = 64
-"""Events that Gradio keeps figures of, which it puts into a table after each."""
+MOST_RECORDS = 0
+"""Events that Gradio keeps figures of, for a page that is not served; it makes a table of them
+after each event, and where that fails, as pandas deprecates what it asks for, keeps the event."""
 
 
 class Messages(LRUCache[str, asyncio.Queue[Any]]):

@@ -11,6 +11,7 @@ import gradio as gr
 import pytest
 
 from klein_ui import dispatcher, limits, mailboxes
+from klein_ui.contract import Asked
 from klein_ui.dispatcher import Dispatcher
 from klein_ui.engine.fake import FakeEngine
 from klein_ui.loading import Source
@@ -156,3 +157,39 @@ async def test_a_page_that_asks_while_the_app_ends_is_told_so(services: Services
     got = asking.result()
     assert {(one["type"], one["phase"]) for one in got} == {("progress", "restarting")}
     assert got[-1]["sentence"] == dispatcher.RESTARTING
+
+
+async def test_a_request_that_was_overtaken_is_not_heard(services: Services) -> None:
+    lanes = Lanes(services)
+    newest = asyncio.create_task(replies(lanes, message(5, "newest")))
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(replies(lanes, message(4, "older")), 10) == []
+    got = await asyncio.wait_for(newest, 10)
+    assert (got[-1]["stage"], got[-1]["seq"]) == ("final", 5)
+
+
+async def test_a_request_said_again_is_answered_again(services: Services) -> None:
+    lanes = Lanes(services)
+    first = await replies(lanes, message(5))
+    again = await asyncio.wait_for(replies(lanes, message(5)), 10)
+    assert again[-1]["data"] == first[-1]["data"]
+    assert again[-1]["stage"] == "final"
+
+
+async def test_a_request_said_again_meanwhile_is_drawn_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    submit = Dispatcher.submit
+
+    def and_count(self: Dispatcher, name: str, asked: Asked, seq: int) -> None:
+        heard.append(seq)
+        submit(self, name, asked, seq)
+
+    monkeypatch.setattr(Dispatcher, "submit", and_count)
+    lanes = Lanes(services)
+    lost = asyncio.create_task(replies(lanes, message(5)))
+    await asyncio.sleep(0)
+    got = await asyncio.wait_for(replies(lanes, message(5)), 10)
+    assert (got[-1]["stage"], got[-1]["seq"], heard) == ("final", 5, [5])
+    await asyncio.wait_for(lost, 10)

@@ -12,7 +12,7 @@ import pytest
 from gradio.state_holder import StateHolder
 
 from klein_ui.ui import page, reaper
-from klein_ui.ui.reaper import IDLE_S, MOST_RECORDS, MOST_SESSIONS, SWEEP_S, Messages, Reaper
+from klein_ui.ui.reaper import IDLE_S, MOST_SESSIONS, SWEEP_S, Messages, Reaper
 from klein_ui.ui.services import Services
 
 from ..started import free_port
@@ -141,7 +141,13 @@ def reaper_holder(blocks: gr.Blocks) -> Any:
 def test_what_is_kept_of_all_sessions_is_bounded(served: tuple[gr.Blocks, str]) -> None:
     blocks, _ = served
     assert blocks.state_holder.capacity == MOST_SESSIONS
-    assert blocks._queue.ANALYTICS_MAX_EVENTS == MOST_RECORDS
+
+
+async def test_of_an_event_that_is_over_nothing_is_kept(served: tuple[gr.Blocks, str]) -> None:
+    blocks, url = served
+    await asyncio.to_thread(join, url, "kept", ["", -1, 0, 0, 0])
+    await until(lambda: not blocks._queue.event_ids_to_events)
+    assert not blocks._queue.event_analytics
 
 
 async def test_the_sweeping_ends_with_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,10 @@
 // Chooses the way to the server, and remembers the newest request until its final picture came.
 
 const FAILURES_BEFORE_LANE = 2;
+// Gradio's client closes its stream when the server says so, also where it has just been told of
+// another event, whose replies are lost then.
+const QUIET_MS = 3_000;
+const LONGEST_QUIET_MS = 60_000;
 
 /** Where the server wants events alone; those who wait for `on` are not made yet. */
 function noSocket(on) {
@@ -18,6 +22,8 @@ function createLink(url, on, admitted = "") {
   let settled = -1;
   let fallback = CONFIG.onlyEvents;
   let isShut = false;
+  let quiet = 0;
+  const isDue = () => newest !== null && newest.seq > settled;
 
   const lane = createLane(receive);
   const socket = fallback ? noSocket(on) : createSocket(url, {
@@ -27,7 +33,7 @@ function createLink(url, on, admitted = "") {
       on.refused("");
       on.lost(false);
       on.slow(false);
-      if (newest && newest.seq > settled) socket.send(newest.text);
+      if (isDue()) socket.send(newest.text);
     },
     text: receive,
     binary(buffer) {
@@ -45,7 +51,7 @@ function createLink(url, on, admitted = "") {
       } else if (failures >= FAILURES_BEFORE_LANE && !fallback) {
         fallback = true;
         on.slow(true);
-        if (newest && newest.seq > settled) lane.send(newest.text);
+        if (isDue()) ask(newest.text);
       }
     },
   });
@@ -68,7 +74,23 @@ function createLink(url, on, admitted = "") {
     isShut = is;
   }
 
+  /** Over events; said again where nothing is heard for a while. */
+  function ask(text) {
+    lane.send(text);
+    listen(QUIET_MS);
+  }
+
+  function listen(quiet_ms) {
+    clearTimeout(quiet);
+    quiet = setTimeout(() => {
+      if (!fallback || !isDue()) return;
+      lane.send(newest.text);
+      listen(Math.min(2 * quiet_ms, LONGEST_QUIET_MS));
+    }, quiet_ms);
+  }
+
   function receive(text) {
+    if (fallback) listen(QUIET_MS);
     const message = JSON.parse(text);
     if (message.type === "frame") {
       const { header, picture } = unpackEvent(message);
@@ -90,7 +112,7 @@ function createLink(url, on, admitted = "") {
 
   function hand(text) {
     if (socket.isOpen()) socket.send(text);
-    else if (fallback) lane.send(text);
+    else if (fallback) ask(text);
     else return false;
     return true;
   }
@@ -110,6 +132,9 @@ function createLink(url, on, admitted = "") {
     },
     /** Send `message` now; false where there is no way, and then no reconnect sends it. */
     say: (message) => hand(JSON.stringify(message)),
-    close: socket.close,
+    close() {
+      clearTimeout(quiet);
+      socket.close();
+    },
   };
 }

@@ -132,6 +132,19 @@ def test_without_websockets_gradio_events_carry_the_pictures(
     assert tab.shown().prompt == "over events too"
 
 
+def test_a_key_whose_event_is_lost_is_said_again(open_tab: Callable[..., Tab]) -> None:
+    tab = open_tab(lambda page: page.route_web_socket(SOCKET, lambda route: route.close()))
+    tab.type("one", 0)
+    tab.settle()
+    lost = {"event_id": "lost"}
+    tab.page.route("**/queue/join*", lambda route: route.fulfill(json=lost), times=1)
+    with tab.page.expect_response("**/queue/join*") as reply:
+        tab.type("s", 0)
+    assert reply.value.json() == lost
+    tab.settle()
+    assert tab.shown().prompt == "ones"
+
+
 def test_why_there_is_no_place_is_said_until_there_is_one(open_tab: Callable[..., Tab]) -> None:
     routes: list[WebSocketRoute] = []
     is_full = False
