@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from threading import Thread
 
@@ -14,6 +15,11 @@ from threading import Thread
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Read when torch is imported: threads that spin while they wait stand still on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from klein_ui import lasting
+
+if __name__ == "__main__":
+    lasting.begin()
 
 from klein_ui.contract import Engine, EngineFailed, KleinError, Progress, Request
 from klein_ui.serve import zero_start
@@ -175,11 +181,17 @@ def loaded(
     loras: LoraShelf,
 ) -> Engine:
     """The engine of `choice`. Raises `EngineFailed`."""
-    # Brings diffusers with it, which takes seconds: the page is up meanwhile.
-    from klein_ui.engine import loader
+    return load_function()(choice, cache_bytes, report, pictures, loras)
+
+
+@cache
+def load_function() -> Callable[[choosing.Choice, int, Report, PictureStore, LoraShelf], Engine]:
+    """What loads engines. It brings diffusers along, seconds after the page is up."""
+    with lasting.lasting():
+        from klein_ui.engine import loader
 
     logs.tame()
-    return loader.load(choice, cache_bytes, report, pictures, loras)
+    return loader.load
 
 
 def safety_check(folder: Path) -> Check:
@@ -278,6 +290,7 @@ def main(argv: list[str]) -> int:
     ending.hear()
     page.launch(blocks, services, block_thread=False)
     logs.tame()
+    lasting.end()
     lines = listening.welcome(chosen, listening.addresses(chosen.host))
     print("\n".join(lines), flush=True)
     services.dispatcher.start()
@@ -343,5 +356,13 @@ def refuse(sentence: str) -> int:
     return 2
 
 
+def run(argv: list[str]) -> int:
+    """`main`, in a process that is for nothing else."""
+    status = main(argv)
+    # Else Python looks through all that there is before it ends, for more than a second.
+    lasting.end()
+    return status
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

@@ -34,6 +34,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Python looks through all of it once more when it ends."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def all_readers() -> Iterator[None]:
     """A page cuts Pillow's readers for its whole process; tests look at GIFs too."""

@@ -8,8 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+from klein_ui import lasting, settings
+
+if __name__ == "__main__":
+    lasting.begin()
+
 import app
-from klein_ui import settings
 from klein_ui.contract import DeviceLost, Frame, Hooks, OutOfMemory, Request, Stage
 from klein_ui.engine.fake import FakeEngine
 
@@ -49,7 +53,7 @@ def main(argv: list[str]) -> int:
     """Serve until ended."""
     folder = settings.read(argv).data_dir
     app.loaded = lambda *_: Faulty(folder / "seen")
-    return app.main(argv)
+    return app.run(argv)
 
 
 if __name__ == "__main__":

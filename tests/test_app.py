@@ -23,13 +23,15 @@ from .started import free_port
 ROOT = Path(__file__).resolve().parent.parent
 LONG_S = 90.0
 PAGE_ONLY = """
+from klein_ui import lasting, settings
+lasting.begin()
 import sys, app
-from klein_ui import settings
 from klein_ui.ui import page
 services = app.services_for(settings.read(sys.argv[1:]))
 page.launch(page.build(services), services, block_thread=False)
 print([name for name in ("diffusers", "transformers", "ray") if name in sys.modules])
 services.close()
+lasting.end()
 """
 
 

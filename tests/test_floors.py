@@ -25,6 +25,7 @@ FLOORS = {
     "figures": 1,
     "health": 1,
     "tireless": 1,
+    "lasting": 1,
     "listening": 1,
     "restarts": 1,
     "logs": 1,

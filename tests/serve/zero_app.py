@@ -6,7 +6,12 @@ from tests.serve import no_gpu
 
 no_gpu.import_spaces()
 
+from klein_ui import lasting
+
+if __name__ == "__main__":
+    lasting.begin()
+
 import app
 
 if __name__ == "__main__":
-    sys.exit(app.main(sys.argv[1:]))
+    sys.exit(app.run(sys.argv[1:]))
